@@ -1,0 +1,74 @@
+"""The errors of dataprep: one base, one class per kind of cause.
+
+Bad user data is a finding, never an exception that ends a run; these classes are for broken calls, files,
+folders and configurations. Every message says what is wrong, with the value, and what to do next. All of
+them survive pickling, so that a worker process can raise them.
+"""
+
+from __future__ import annotations
+
+
+class DataprepError(Exception):
+    """Base of every error that dataprep raises on purpose."""
+
+
+class ConfigError(DataprepError):
+    """An option, configuration file, model folder or tokenizer cannot be used as asked."""
+
+
+class SourceError(DataprepError):
+    """A data file cannot be read at all (missing, a directory, unreadable, changed while being read)."""
+
+
+class MediaError(DataprepError):
+    """An image or video cannot be used.
+
+    Attributes:
+        path: The media reference as the row writes it, or the resolved path.
+        reason: A short fixed code, such as ``missing`` or ``truncated-header``.
+        detail: What was found, in words.
+    """
+
+    def __init__(self, path: str, reason: str, detail: str) -> None:
+        super().__init__(path, reason, detail)
+        self.path = path
+        self.reason = reason
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.detail}"
+
+
+class ShardError(DataprepError):
+    """A shard directory cannot be read or written."""
+
+
+class ShardFormatError(ShardError):
+    """A shard file is not what the format says."""
+
+
+class ShardHashError(ShardError):
+    """A shard file's content differs from what the manifest recorded."""
+
+
+class ShardVersionError(ShardError):
+    """A shard directory has a format version that this release does not read."""
+
+
+class RuleCrash(DataprepError):
+    """A rule raised an exception: a defect of dataprep, not of the data.
+
+    Attributes:
+        code: The rule's code.
+        location: ``path:line`` of the row that it was checking.
+    """
+
+    def __init__(self, code: str, location: str) -> None:
+        super().__init__(code, location)
+        self.code = code
+        self.location = location
+
+    def __str__(self) -> str:
+        return (
+            f"rule {self.code} crashed on {self.location}; this is a defect of dataprep: please report it with that row"
+        )

@@ -1,0 +1,48 @@
+"""The ``messages`` format: OpenAI-style roles, content as text or as a list of parts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dataprep.formats.shared import ROLES, Draft, Message, pair_messages
+from dataprep.schema import check_row
+
+
+def read_messages(row: dict[str, Any]) -> Draft:
+    """Return the draft of a messages row; parts become text with tags, their media references."""
+    draft = Draft(system=row.get("system") if isinstance(row.get("system"), str) else None)
+    draft.problems += check_row(row, "messages")
+    if draft.problems:
+        return draft
+    for kind, name in (("image", "images"), ("video", "videos")):
+        draft.add_media(row.get(name), kind, name)
+    messages = [
+        Message(
+            ROLES[entry["role"]],
+            _read_content(draft, entry["content"], f"messages[{i}].content"),
+            f"messages[{i}].content",
+        )
+        for i, entry in enumerate(row["messages"])
+    ]
+    pair_messages(draft, messages)
+    draft.add_objects(row.get("objects"))
+    return draft
+
+
+def _read_content(draft: Draft, content: str | list[dict[str, Any]], field: str) -> str:
+    if isinstance(content, str):
+        return content
+    return "".join(_read_part(draft, part, f"{field}[{index}]") for index, part in enumerate(content))
+
+
+def _read_part(draft: Draft, part: dict[str, Any], field: str) -> str:
+    if part["type"] == "text":
+        return str(part["text"])
+    kind = "image" if part["type"].startswith("image") else "video"
+    source = part.get(part["type"], part.get(kind))
+    if isinstance(source, dict):
+        source = source["url"]
+    # A part without a source stands for the next entry of images or videos, like a tag.
+    if source is not None:
+        draft.add_media(source, kind, f"{field}.{part['type']}")
+    return f"<{kind}>"

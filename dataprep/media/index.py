@@ -1,0 +1,125 @@
+"""What is known of each media reference: where its file lies, its size in pixels, or why it cannot be used.
+
+Each distinct reference is looked up once: path resolution, one header read for images, a container probe for
+videos. Nothing is decoded. URLs are fetched here, when that is allowed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from dataprep.errors import MediaError
+from dataprep.media.fetch import fetch_url
+from dataprep.media.headers import ImageHeader
+from dataprep.media.probe import probe_image_bytes, probe_image_file
+from dataprep.media.resolve import MediaRoot, Resolved
+from dataprep.media.video import VideoHeader, probe_video
+from dataprep.records import MediaRef, Record
+from dataprep.tiling import ImageSize
+
+_MOST_REMEMBERED = 50_000
+_SHOWN_CHARACTERS = 120
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaFacts:
+    """What is known of one reference.
+
+    Attributes:
+        ref: The reference.
+        path: Its file; None for inline data, fetched URLs and failures.
+        relative: The file relative to the media root, or the URL; None for inline data and failures.
+        data: The encoded bytes, where they did not come from a file.
+        header: Header of an image that can be used.
+        video: Header of a video that can be used.
+        error: Why it cannot be used.
+    """
+
+    ref: MediaRef
+    path: Path | None = None
+    relative: str | None = None
+    data: bytes | None = None
+    header: ImageHeader | None = None
+    video: VideoHeader | None = None
+    error: MediaError | None = None
+
+    @property
+    def shown_source(self) -> str:
+        """The reference, short enough for a message."""
+        source = self.ref.source
+        return source if len(source) <= _SHOWN_CHARACTERS else f"{source[: _SHOWN_CHARACTERS - 3]}..."
+
+    def image_size(self, *, exif: str) -> ImageSize | None:
+        """Return the size as the model will see it; ``exif`` is ``ignore`` or ``apply``; None if not usable."""
+        if self.header is None:
+            return None
+        if exif == "apply":
+            return ImageSize(*self.header.upright_size)
+        return ImageSize(self.header.width, self.header.height)
+
+
+class MediaIndex:
+    """Looks media up under one root and policy, each distinct reference once.
+
+    Attributes:
+        root: The media root.
+    """
+
+    def __init__(
+        self, root: Path, *, allow_outside: bool = False, allow_urls: bool = False, allow_private_urls: bool = False
+    ) -> None:
+        self.root = root
+        self._policy = MediaRoot(root, allow_outside=allow_outside, allow_urls=allow_urls)
+        self._allow_private_urls = allow_private_urls
+        self._known: dict[tuple[str, str], MediaFacts] = {}
+
+    def look_up(self, ref: MediaRef) -> MediaFacts:
+        """Return the facts of a reference; a failure is a fact too."""
+        key = (ref.kind, ref.source)
+        found = self._known.get(key)
+        if found is None:
+            if len(self._known) >= _MOST_REMEMBERED:
+                self._known.clear()
+            found = self._find(ref)
+            if found.data is None:  # inline and fetched bytes are not kept
+                self._known[key] = found
+        return replace(found, ref=ref)
+
+    def _find(self, ref: MediaRef) -> MediaFacts:
+        try:
+            resolved = self._policy.resolve(ref.source)
+            data = resolved.data
+            if resolved.kind == "url":
+                data = fetch_url(resolved.source, allow_private=self._allow_private_urls)
+            return self._probe(ref, resolved, data)
+        except MediaError as error:
+            return MediaFacts(ref=ref, error=error)
+
+    @staticmethod
+    def _probe(ref: MediaRef, resolved: Resolved, data: bytes | None) -> MediaFacts:
+        facts = MediaFacts(ref=ref, path=resolved.path, relative=resolved.relative, data=data)
+        if ref.kind == "video":
+            if resolved.path is None:
+                raise MediaError(ref.source, "not-a-video", "is no file; download the video and name its path")
+            return replace(facts, video=probe_video(resolved.path))
+        if data is not None:
+            relative = resolved.source if resolved.kind == "url" else None
+            return replace(facts, header=probe_image_bytes(data, name="image"), relative=relative)
+        assert resolved.path is not None
+        return replace(facts, header=probe_image_file(resolved.path))
+
+    def split_joined(self, record: Record) -> Record:
+        """Return the record with paths that a bare text joins by commas taken apart, where all of them exist."""
+        images, videos = self._split(record.images), self._split(record.videos)
+        if images is record.images and videos is record.videos:
+            return record
+        return replace(record, images=images, videos=videos)
+
+    def _split(self, refs: tuple[MediaRef, ...]) -> tuple[MediaRef, ...]:
+        bare = next((ref for ref in refs if ref.field in ("images", "videos") and "," in ref.source), None)
+        parts = self._policy.split_comma(bare.source) if bare is not None else None
+        if bare is None or parts is None:
+            return refs
+        joined = [MediaRef(bare.kind, part, bare.field, is_joined=True) for part in parts]
+        return tuple(new for ref in refs for new in (joined if ref is bare else [ref]))

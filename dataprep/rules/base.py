@@ -1,0 +1,180 @@
+"""What a rule is, what it is given, and what it may know.
+
+A rule is a class with metadata and a ``check`` that yields problems and changes nothing. Its code lives only in
+the table, its docstring is its page in the manual. Rules see one :class:`CheckedRow`, filled in step by step; a rule
+of level n may use what the levels up to n have filled in.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import ClassVar
+
+from dataprep.catalog import ModelType
+from dataprep.encode import Layout
+from dataprep.findings import Finding, Problem, Severity
+from dataprep.media.index import MediaFacts
+from dataprep.records import Record
+from dataprep.schema import ShapeProblem
+from dataprep.sources import ParseProblem, RawRow
+from dataprep.tiling import ImageSize
+
+
+class Level(IntEnum):
+    """How much a rule has to be given, as a ladder of cost."""
+
+    SHAPE = 0
+    TEXT = 1
+    MEDIA = 2
+    PIXELS = 3
+    TOKENS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Stable:
+    """Status of a rule that will not change its meaning; ``since`` is the release."""
+
+    since: str
+
+
+@dataclass(slots=True)
+class CheckedRow:
+    """A row on its way through the rules.
+
+    Attributes:
+        raw: The row as found.
+        parse_problem: Why it could not be parsed, or None (level 0).
+        value: The parsed row; None if it could not be parsed (level 0).
+        shape_problems: What keeps it from being a record (level 0).
+        record: The record; None if there were such problems (level 0).
+        images: Facts of each of the record's images (level 2).
+        videos: Facts of each of its videos (level 2).
+        layout: The rendering, if nothing was wrong so far (level 4).
+        num_tokens: Its length in tokens (level 4).
+        num_image_tokens: How many of these are context tokens (level 4).
+        findings: What the rules have said.
+    """
+
+    raw: RawRow
+    parse_problem: ParseProblem | None = None
+    value: Mapping[str, object] | None = None
+    shape_problems: list[ShapeProblem] = field(default_factory=list)
+    record: Record | None = None
+    images: list[MediaFacts] = field(default_factory=list)
+    videos: list[MediaFacts] = field(default_factory=list)
+    layout: Layout | None = None
+    num_tokens: int | None = None
+    num_image_tokens: int = 0
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether any finding so far rejects the row."""
+        return any(finding.severity is Severity.ERROR for finding in self.findings)
+
+    @property
+    def checked_record(self) -> Record:
+        """The record, for rules that run only where there is one."""
+        assert self.record is not None
+        return self.record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleContext:
+    """What rules may know besides the row.
+
+    Attributes:
+        model_type: The model that the data is for; None if none was named.
+        exif: ``ignore`` or ``apply``.
+        missing_image_tag: ``last`` or ``first``.
+        special_text: ``reject`` or ``keep``.
+        max_length: Most tokens of a sample; None without a tokenizer.
+        video_frames: Frames taken from each video.
+        special_tokens: Texts that the tokenizer reads as tokens of turns and ends.
+    """
+
+    model_type: ModelType | None = None
+    exif: str = "ignore"
+    missing_image_tag: str = "last"
+    special_text: str = "reject"
+    max_length: int | None = None
+    video_frames: int = 8
+    special_tokens: tuple[str, ...] = ()
+
+    def image_size(self, row: CheckedRow, image: int) -> ImageSize | None:
+        """Return the size of a record's image as the model will see it; None if it is not known."""
+        if not 0 <= image < len(row.images):
+            return None
+        return row.images[image].image_size(exif=self.exif)
+
+
+class Rule(ABC):
+    """One check. Subclasses set the metadata and write ``check``; the docstring is the page."""
+
+    name: ClassVar[str]
+    severity: ClassVar[Severity] = Severity.ERROR
+    status: ClassVar[Stable] = Stable(since="0.1")
+    level: ClassVar[Level]
+
+    @abstractmethod
+    def check(self, row: CheckedRow, context: RuleContext) -> Iterator[Problem]:
+        """Yield what is wrong with a row."""
+
+
+class ParseRule(Rule):
+    """A rule about rows that could not be parsed; ``kinds`` are the parse problems that it reports."""
+
+    level = Level.SHAPE
+    kinds: ClassVar[tuple[str, ...]]
+    help: ClassVar[str | None] = None
+
+    def check(self, row: CheckedRow, context: RuleContext) -> Iterator[Problem]:
+        """Yield the parse problem of this rule's kind."""
+        problem = row.parse_problem
+        if problem is not None and problem.kind in self.kinds:
+            yield Problem(message=problem.detail, help=self.help)
+
+
+class ShapeRule(Rule):
+    """A rule about rows that do not obey their schema; ``kinds`` are the shape problems that it reports."""
+
+    level = Level.SHAPE
+    kinds: ClassVar[tuple[str, ...]]
+
+    def check(self, row: CheckedRow, context: RuleContext) -> Iterator[Problem]:
+        """Yield the shape problems of this rule's kind."""
+        for problem in row.shape_problems:
+            if problem.kind in self.kinds:
+                yield Problem(message=problem.message, field=problem.field, help=problem.help)
+
+
+URL_REASONS = (
+    "url-not-allowed", "url-invalid", "url-unreachable", "url-timeout", "url-truncated",
+    "unsupported-scheme", "private-address", "http-status", "too-many-redirects",
+)  # fmt: skip
+SPECIAL_REASONS = ("empty-reference", "missing", "empty", "outside-root", "too-large", "lfs-pointer", *URL_REASONS)
+
+
+class MediaRule(Rule):
+    """A rule about media that cannot be used.
+
+    ``reasons`` are the causes that it reports; None means every cause that has no rule of its own.
+    """
+
+    level = Level.MEDIA
+    reasons: ClassVar[tuple[str, ...] | None]
+    kinds: ClassVar[tuple[str, ...]] = ("image",)
+    help: ClassVar[str | None] = None
+
+    def check(self, row: CheckedRow, context: RuleContext) -> Iterator[Problem]:
+        """Yield each reference whose media fail for one of this rule's reasons."""
+        for facts in (*row.images, *row.videos):
+            error = facts.error
+            if error is not None and facts.ref.kind in self.kinds and self._reports(error.reason):
+                yield Problem(message=f"{facts.shown_source}: {error.detail}", field=facts.ref.field, help=self.help)
+
+    def _reports(self, reason: str) -> bool:
+        return reason not in SPECIAL_REASONS if self.reasons is None else reason in self.reasons

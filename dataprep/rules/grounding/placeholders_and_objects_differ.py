@@ -1,0 +1,49 @@
+"""Flag rows whose placeholders do not match their objects. Cost: counting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dataprep.findings import Problem
+from dataprep.rules.base import CheckedRow, Level, Rule, RuleContext
+from dataprep.tags import BBOX, REF_OBJECT, count_tag
+
+
+class PlaceholdersAndObjectsDiffer(Rule):
+    """Placeholders and objects that do not match.
+
+    ## What it does
+    Reports rows in which `<bbox>` or `<ref-object>` occurs, but not exactly once for each object, and
+    rows whose objects no placeholder uses.
+    ## Why it matters
+    The n-th placeholder takes the n-th object: one too few shifts all that follow, or trains on the tag
+    as text.
+    ## Example
+    `{"query": "Find <ref-object>", "response": "<bbox>", "objects": []}`
+    ## Use instead
+    Write each kind of placeholder that you use once for each object.
+    ## Options
+    None.
+    ## Source
+    SEMANTICS of the reference, ms-swift 2.6.1; docs/data.md
+    """
+
+    name = "placeholders-and-objects-differ"
+    level = Level.TEXT
+
+    def check(self, row: CheckedRow, context: RuleContext) -> Iterator[Problem]:
+        """Yield the problem."""
+        record = row.checked_record
+        texts = [text for turn in record.turns for text in (turn.query, turn.response)]
+        num_objects = len(record.objects or ())
+        counts = {tag: count_tag(texts, tag) for tag in (BBOX, REF_OBJECT)}
+        for tag, count in counts.items():
+            if count and count != num_objects:
+                yield Problem(
+                    message=f"{count} {tag} tags for {num_objects} objects",
+                    field="objects",
+                    help="write one for each object",
+                )
+        if num_objects and not any(counts.values()):
+            message = f"{num_objects} objects, but neither {BBOX} nor {REF_OBJECT} in the text"
+            yield Problem(message=message, field="objects", help="say in the text where boxes and captions go")

@@ -1,0 +1,28 @@
+"""Flag images with no file behind them. Cost: one stat per reference."""
+
+from __future__ import annotations
+
+from dataprep.rules.base import MediaRule
+
+
+class ImageFileMissing(MediaRule):
+    """Image reference with no file behind it.
+
+    ## What it does
+    Reports every image path that does not exist under the media root; names files that differ in letter
+    case or a few letters.
+    ## Why it matters
+    Trainers replace such a row with a random other one, or stop hours into a run.
+    ## Example
+    `{"images": ["a/1.jpg"]}` with no `a/1.jpg` under the media root
+    ## Use instead
+    Mend the path, or give --media-root the folder that the paths are relative to.
+    ## Options
+    None.
+    ## Source
+    docs/data.md, "Media paths"
+    """
+
+    name = "image-file-missing"
+    reasons = ("missing",)
+    help = "paths are relative to --media-root, by default the folder of the data file"

@@ -1,0 +1,29 @@
+"""Flag media given as URLs that may not be fetched. Cost: none."""
+
+from __future__ import annotations
+
+from dataprep.rules.base import URL_REASONS, MediaRule
+
+
+class UrlNotAllowed(MediaRule):
+    """URL that may not be fetched, or failed.
+
+    ## What it does
+    Reports media given as URLs when --allow-urls is not given, URLs to private addresses, and fetches
+    that failed.
+    ## Why it matters
+    What a URL gives may change or vanish between two runs.
+    ## Example
+    `{"images": ["https://example.com/a.jpg"]}`
+    ## Use instead
+    Download the files first; or pass --allow-urls.
+    ## Options
+    None.
+    ## Source
+    docs/data.md, "Media paths"
+    """
+
+    name = "url-not-allowed"
+    reasons = URL_REASONS
+    kinds = ("image", "video")
+    help = "download the file and name its path, or pass --allow-urls"

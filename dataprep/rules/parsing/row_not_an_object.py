@@ -1,0 +1,27 @@
+"""Flag rows that are no JSON object. Cost: none beyond parsing."""
+
+from __future__ import annotations
+
+from dataprep.rules.base import ParseRule
+
+
+class RowNotAnObject(ParseRule):
+    """Row that is not a JSON object.
+
+    ## What it does
+    Reports rows that are a list, a text, a number or null.
+    ## Why it matters
+    A row has named fields; there is nothing to read in anything else.
+    ## Example
+    `["question", "answer"]`
+    ## Use instead
+    `{"query": "question", "response": "answer"}`
+    ## Options
+    None.
+    ## Source
+    RFC 8259 (JSON); docs/format.md for what a row is.
+    """
+
+    name = "row-not-an-object"
+    kinds = ("not-an-object",)
+    help = "write each row as an object with query and response"

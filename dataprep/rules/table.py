@@ -1,0 +1,109 @@
+"""The code table: the only place where a rule gets its code. Codes are never used twice."""
+
+from __future__ import annotations
+
+from dataprep.rules.base import Rule
+from dataprep.rules.grounding.bbox_type_unknown import BboxTypeUnknown
+from dataprep.rules.grounding.box_corners_swapped import BoxCornersSwapped
+from dataprep.rules.grounding.box_outside_image import BoxOutsideImage
+from dataprep.rules.grounding.box_without_area import BoxWithoutArea
+from dataprep.rules.grounding.boxes_on_rotated_image import BoxesOnRotatedImage
+from dataprep.rules.grounding.caption_missing import CaptionMissing
+from dataprep.rules.grounding.object_image_out_of_range import ObjectImageOutOfRange
+from dataprep.rules.grounding.object_malformed import ObjectMalformed
+from dataprep.rules.grounding.objects_without_image import ObjectsWithoutImage
+from dataprep.rules.grounding.placeholders_and_objects_differ import PlaceholdersAndObjectsDiffer
+from dataprep.rules.images.exif_rotated_image import ExifRotatedImage
+from dataprep.rules.images.image_file_empty import ImageFileEmpty
+from dataprep.rules.images.image_file_missing import ImageFileMissing
+from dataprep.rules.images.image_in_video_row import ImageInVideoRow
+from dataprep.rules.images.image_too_large import ImageTooLarge
+from dataprep.rules.images.image_unreadable import ImageUnreadable
+from dataprep.rules.images.lfs_pointer import LfsPointer
+from dataprep.rules.images.path_outside_root import PathOutsideRoot
+from dataprep.rules.images.url_not_allowed import UrlNotAllowed
+from dataprep.rules.lengths.sample_too_long import SampleTooLong
+from dataprep.rules.parsing.byte_order_mark import ByteOrderMark
+from dataprep.rules.parsing.duplicate_key import DuplicateKey
+from dataprep.rules.parsing.invalid_json import InvalidJson
+from dataprep.rules.parsing.invalid_utf8 import InvalidUtf8
+from dataprep.rules.parsing.lone_surrogate import LoneSurrogate
+from dataprep.rules.parsing.nesting_too_deep import NestingTooDeep
+from dataprep.rules.parsing.non_finite_number import NonFiniteNumber
+from dataprep.rules.parsing.row_not_an_object import RowNotAnObject
+from dataprep.rules.tags.comma_joined_paths import CommaJoinedPaths
+from dataprep.rules.tags.empty_media_entry import EmptyMediaEntry
+from dataprep.rules.tags.fewer_tags_than_media import FewerTagsThanMedia
+from dataprep.rules.tags.inline_and_listed_media import InlineAndListedMedia
+from dataprep.rules.tags.media_in_answer import MediaInAnswer
+from dataprep.rules.tags.more_tags_than_media import MoreTagsThanMedia
+from dataprep.rules.tags.special_token_in_text import SpecialTokenInText
+from dataprep.rules.tags.text_between_images import TextBetweenImages
+from dataprep.rules.turns.answer_missing import AnswerMissing
+from dataprep.rules.turns.empty_query_after_answer import EmptyQueryAfterAnswer
+from dataprep.rules.turns.field_not_supported import FieldNotSupported
+from dataprep.rules.turns.field_of_wrong_type import FieldOfWrongType
+from dataprep.rules.turns.history_pair_broken import HistoryPairBroken
+from dataprep.rules.turns.role_order_broken import RoleOrderBroken
+from dataprep.rules.turns.row_format_unknown import RowFormatUnknown
+from dataprep.rules.turns.row_formats_mixed import RowFormatsMixed
+from dataprep.rules.turns.unknown_field_near_known import UnknownFieldNearKnown
+from dataprep.rules.videos.model_without_video import ModelWithoutVideo
+from dataprep.rules.videos.video_file_missing import VideoFileMissing
+from dataprep.rules.videos.video_shorter_than_frames import VideoShorterThanFrames
+from dataprep.rules.videos.video_unreadable import VideoUnreadable
+
+RULES: dict[str, type[Rule]] = {
+    "P001": InvalidJson,
+    "P002": InvalidUtf8,
+    "P003": DuplicateKey,
+    "P004": NonFiniteNumber,
+    "P005": RowNotAnObject,
+    "P006": ByteOrderMark,
+    "P007": LoneSurrogate,
+    "P008": NestingTooDeep,
+    "S101": AnswerMissing,
+    "S102": RoleOrderBroken,
+    "S103": UnknownFieldNearKnown,
+    "S104": FieldOfWrongType,
+    "S105": RowFormatUnknown,
+    "S106": RowFormatsMixed,
+    "S107": HistoryPairBroken,
+    "S108": EmptyQueryAfterAnswer,
+    "S109": FieldNotSupported,
+    "T201": MoreTagsThanMedia,
+    "T202": FewerTagsThanMedia,
+    "T203": InlineAndListedMedia,
+    "T204": MediaInAnswer,
+    "T205": SpecialTokenInText,
+    "T206": EmptyMediaEntry,
+    "T207": CommaJoinedPaths,
+    "T208": TextBetweenImages,
+    "M301": ImageFileMissing,
+    "M302": ImageUnreadable,
+    "M303": ImageFileEmpty,
+    "M304": PathOutsideRoot,
+    "M305": UrlNotAllowed,
+    "M306": ImageTooLarge,
+    "M307": LfsPointer,
+    "M308": ExifRotatedImage,
+    "M309": ImageInVideoRow,
+    "V351": VideoFileMissing,
+    "V352": VideoUnreadable,
+    "V353": ModelWithoutVideo,
+    "V354": VideoShorterThanFrames,
+    "G401": BboxTypeUnknown,
+    "G402": BoxOutsideImage,
+    "G403": BoxCornersSwapped,
+    "G404": BoxWithoutArea,
+    "G405": ObjectImageOutOfRange,
+    "G406": PlaceholdersAndObjectsDiffer,
+    "G407": ObjectMalformed,
+    "G408": ObjectsWithoutImage,
+    "G409": CaptionMissing,
+    "G410": BoxesOnRotatedImage,
+    "L601": SampleTooLong,
+}
+
+# Codes of rules that were removed or merged, and where each went; none so far.
+REDIRECTS: dict[str, str] = {}

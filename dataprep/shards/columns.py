@@ -1,0 +1,168 @@
+"""One record batch as numpy views of the mapped file: nothing is copied until a row is asked for.
+
+A view is built once per batch and checks the offsets of every list and text in it, because a damaged offset
+would otherwise read a neighbour's memory. After that a row is a few slices.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from dataprep.shards.samples import Media, Sample, SampleBox, SampleImage
+
+
+class Texts:
+    """A column of strings or byte strings of any length."""
+
+    def __init__(self, array: pa.Array) -> None:
+        wide = pa.types.is_large_string(array.type) or pa.types.is_large_binary(array.type)
+        _, offsets, data = array.buffers()
+        self._data = memoryview(data if data is not None else b"")
+        self._offsets = _checked_offsets(offsets, np.int64 if wide else np.int32, len(array), len(self._data))
+        self._valid = array.is_valid().to_numpy(zero_copy_only=False) if array.null_count else None
+
+    def content(self, i: int) -> bytes | None:
+        """Return a copy of one value's bytes, None for null."""
+        if self._valid is not None and not self._valid[i]:
+            return None
+        return bytes(self._data[self._offsets[i] : self._offsets[i + 1]])
+
+    def text(self, i: int) -> str:
+        """Return one value, which must not be null, as text."""
+        return str(self._data[self._offsets[i] : self._offsets[i + 1]], "utf-8")
+
+
+class Hashes:
+    """A column of 16-byte values."""
+
+    def __init__(self, array: pa.Array) -> None:
+        self._width = array.type.byte_width
+        self._data = memoryview(array.buffers()[1] or b"")
+        self._valid = array.is_valid().to_numpy(zero_copy_only=False) if array.null_count else None
+
+    def content(self, i: int) -> bytes | None:
+        """Return a copy of one value, None for null."""
+        if self._valid is not None and not self._valid[i]:
+            return None
+        return bytes(self._data[i * self._width : (i + 1) * self._width])
+
+
+def _checked_offsets(buffer: Any, dtype: type[np.int64 | np.int32], rows: int, limit: int) -> NDArray[Any]:
+    # Arrow may leave out the buffers of an empty column.
+    offsets: NDArray[Any] = np.frombuffer(buffer, dtype, count=rows + 1) if rows else np.zeros(1, dtype)
+    if offsets[0] < 0 or offsets[-1] > limit or (offsets[1:] < offsets[:-1]).any():
+        raise ValueError("the offsets of a list or text are damaged")
+    return offsets
+
+
+def _list(array: pa.Array) -> tuple[NDArray[Any], pa.Array]:
+    wide = pa.types.is_large_list(array.type)
+    values = array.values
+    offsets = array.buffers()[1]
+    return _checked_offsets(offsets, np.int64 if wide else np.int32, len(array), len(values)), values
+
+
+def numbers(array: pa.Array) -> NDArray[Any]:
+    """View a column of numbers without nulls."""
+    return array.to_numpy(zero_copy_only=True)  # type: ignore[no-any-return]
+
+
+def _optional_numbers(array: pa.Array) -> list[int | None]:
+    return array.to_pylist()  # type: ignore[no-any-return]
+
+
+def tiles_per_row(batch: pa.RecordBatch) -> NDArray[np.int64]:
+    """Sum the tiles of each row's images."""
+    offsets, images = _list(batch.column("images"))
+    ends = np.concatenate(([0], np.cumsum(numbers(images.field("tiles")), dtype=np.int64)))
+    return ends[offsets[1:]] - ends[offsets[:-1]]  # type: ignore[no-any-return]
+
+
+class SampleColumns:
+    """The columns of one samples batch."""
+
+    def __init__(self, batch: pa.RecordBatch) -> None:
+        self.num_rows = batch.num_rows
+        self._ids_offsets, ids = _list(batch.column("input_ids"))
+        self._labels_offsets, labels = _list(batch.column("labels"))
+        self._ids, self._labels = numbers(ids), numbers(labels)
+        self._length = numbers(batch.column("length"))
+        self._image_offsets, images = _list(batch.column("images"))
+        self._images = [numbers(images.field(name)) for name in SampleImage.__slots__ if name != "kind"]
+        self._image_kinds = Texts(images.field("kind"))
+        self._box_offsets, boxes = _list(batch.column("boxes"))
+        self._boxes = [numbers(boxes.field(name)) for name in ("x1", "y1", "x2", "y2", "image")]
+        self._captions = Texts(boxes.field("caption"))
+        self._prompt = Texts(batch.column("prompt"))
+        self._response = Texts(batch.column("response"))
+        self._source_file = Texts(batch.column("source_file"))
+        self._source_line = numbers(batch.column("source_line"))
+        self._row_hash = Hashes(batch.column("row_hash"))
+        self._split = Texts(batch.column("split"))
+
+    def sample(self, i: int, row: int) -> Sample:
+        """Build row ``i`` of this batch, whose number over all shards is ``row``."""
+        input_ids = self._ids[self._ids_offsets[i] : self._ids_offsets[i + 1]]
+        labels = self._labels[self._labels_offsets[i] : self._labels_offsets[i + 1]]
+        if not len(input_ids) == len(labels) == self._length[i]:
+            raise ValueError(f"row {row} has {len(input_ids)} ids, {len(labels)} labels, length {self._length[i]}")
+        return Sample(
+            input_ids=input_ids,
+            labels=labels,
+            images=self._sample_images(i),
+            prompt=self._prompt.text(i),
+            response=self._response.text(i),
+            boxes=self._sample_boxes(i),
+            source_file=self._source_file.text(i),
+            source_line=int(self._source_line[i]),
+            row_hash=self._row_hash.content(i) or b"",
+            split=self._split.text(i),
+            row=row,
+        )
+
+    def _sample_images(self, i: int) -> tuple[SampleImage, ...]:
+        first, last = int(self._image_offsets[i]), int(self._image_offsets[i + 1])
+        columns = [column[first:last].tolist() for column in self._images]
+        columns.insert(6, [self._image_kinds.text(j) for j in range(first, last)])
+        return tuple(SampleImage(*values) for values in zip(*columns, strict=True))
+
+    def _sample_boxes(self, i: int) -> tuple[SampleBox, ...]:
+        first, last = int(self._box_offsets[i]), int(self._box_offsets[i + 1])
+        columns = [column[first:last].tolist() for column in self._boxes]
+        captions = [self._captions.text(j) for j in range(first, last)]
+        return tuple(SampleBox(*values) for values in zip(captions, *columns, strict=True))
+
+
+class MediaColumns:
+    """The columns of one media batch."""
+
+    def __init__(self, batch: pa.RecordBatch) -> None:
+        self.num_rows = batch.num_rows
+        self._hash = Hashes(batch.column("hash"))
+        self._bytes = Texts(batch.column("bytes"))
+        self._path = Texts(batch.column("path"))
+        self._size = _optional_numbers(batch.column("size"))
+        self._mtime_ns = _optional_numbers(batch.column("mtime_ns"))
+        self._format = Texts(batch.column("format"))
+        self._width = numbers(batch.column("width"))
+        self._height = numbers(batch.column("height"))
+        self._orientation = numbers(batch.column("orientation"))
+
+    def media(self, i: int) -> Media:
+        """Build row ``i`` of this batch."""
+        path = self._path.content(i)
+        return Media(
+            hash=self._hash.content(i),
+            bytes=self._bytes.content(i),
+            path=None if path is None else str(path, "utf-8"),
+            size=self._size[i],
+            mtime_ns=self._mtime_ns[i],
+            format=self._format.text(i),
+            width=int(self._width[i]),
+            height=int(self._height[i]),
+            orientation=int(self._orientation[i]),
+        )

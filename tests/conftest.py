@@ -1,0 +1,40 @@
+"""Shared fixtures: the project's own truth, and real third-party data where it is present."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+REPO = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def fixtures() -> Path:
+    """Folder of goldens, checkpoints and tokenizers that tests hold the code against."""
+    return REPO / "tests" / "fixtures"
+
+
+@pytest.fixture(scope="session")
+def goldens(fixtures: Path) -> Path:
+    """Folder of golden rows, images, videos and tokenizers."""
+    return fixtures / "goldens"
+
+
+@pytest.fixture(scope="session")
+def real() -> Path:
+    """Folder of real third-party data beside the checkout; the test skips where it is absent."""
+    folder = REPO.parent / "shared" / "real"
+    if not folder.is_dir():
+        pytest.skip("real third-party data is not beside this checkout (../shared/real)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def real_rows(real: Path) -> Path:
+    """Folder of real rows and what is expected of them."""
+    return real / "real_rows"
