@@ -20,9 +20,6 @@ from dataprep.errors import ConfigError
 WINDOW_ROWS = 4096
 """Samples that are packed together; the last packs of a window are the ones that stay part empty."""
 
-_MAX_TRIES = 64
-"""Packs looked at for one that also has room for the tiles, before a new one is begun."""
-
 _MULTIPLY_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MULTIPLY_2 = np.uint64(0x94D049BB133111EB)
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -62,18 +59,15 @@ def pack(
         simple one-dimensional packing algorithms", SIAM J. Comput. 3(4), 1974.
     """
     tokens = np.asarray(lengths, dtype=np.int64)
-    num_tiles = np.zeros_like(tokens) if tiles is None else np.asarray(tiles, dtype=np.int64)
-    most_tiles = int(num_tiles.sum()) + 1 if tile_capacity is None else tile_capacity
-    _check_arguments(tokens, num_tiles, capacity, most_tiles, limits_tiles=tile_capacity is not None and tiles is None)
+    if tile_capacity is not None and tiles is None:
+        raise ConfigError("tile_capacity needs the tiles of each sample; pass tiles=shards.column('tiles')")
+    limits_tiles = tile_capacity is not None
+    num_tiles = np.asarray(tiles, dtype=np.int64) if limits_tiles else np.zeros_like(tokens)
+    most_tiles = tile_capacity if tile_capacity is not None else 1
+    _check_arguments(tokens, num_tiles, capacity, most_tiles)
     over = (tokens > capacity) | (num_tiles > most_tiles)
     if over.any() and oversize == "error":
-        row = int(np.flatnonzero(over)[0])
-        raise ConfigError(
-            f"{int(over.sum()):,} samples do not fit a pack of {capacity:,} tokens"
-            f"{'' if tile_capacity is None else f' and {tile_capacity:,} tiles'}: row {row} has {tokens[row]:,} tokens "
-            f"and {num_tiles[row]:,} tiles; raise the capacity to at least {int(tokens.max()):,} tokens"
-            f"{'' if tile_capacity is None else f' and {int(num_tiles.max()):,} tiles'}"
-        )
+        raise ConfigError(_oversize_message(over, tokens, num_tiles, capacity, tile_capacity))
     # A sample of exactly the capacity leaves no room for another one: that is a pack of its own.
     tokens = np.where(over, capacity, tokens)
     num_tiles = np.minimum(num_tiles, most_tiles)
@@ -81,7 +75,11 @@ def pack(
     packs: list[Integers] = []
     for start in range(0, len(order), WINDOW_ROWS):
         window = order[start : start + WINDOW_ROWS]
-        packs += _pack_window(window, tokens[window], num_tiles[window], capacity, most_tiles)
+        if limits_tiles:
+            numbers = _fit_tokens_and_tiles(tokens[window], num_tiles[window], capacity, most_tiles)
+        else:
+            numbers = _fit_tokens(tokens[window], capacity)
+        packs += _group(window, numbers)
     return [packs[i] for i in shuffled(len(packs), seed=seed, epoch=epoch)]
 
 
@@ -94,7 +92,13 @@ def pack_efficiency(packs: Sequence[Integers], lengths: ArrayLike, *, capacity: 
 
 
 def shuffled(count: int, *, seed: int, epoch: int) -> Integers:
-    """Return 0..count-1 in an order that depends on ``seed`` and ``epoch`` alone, on every machine alike."""
+    """Return 0..count-1 in an order that depends on ``seed`` and ``epoch`` alone, on every machine alike.
+
+    Raises:
+        ConfigError: When ``seed`` or ``epoch`` is not in 0..2**63-1.
+    """
+    if not (0 <= seed < 2**63 and 0 <= epoch < 2**63):
+        raise ConfigError(f"seed {seed} and epoch {epoch} must lie in 0..2**63-1; choose others")
     # The key is mixed in twice, so that epoch 1 of seed 0 and epoch 0 of seed 1 are unrelated.
     key = _mix(_mix(np.array([seed], dtype=np.uint64)) + np.array([epoch], dtype=np.uint64))
     ranks = _mix(np.arange(count, dtype=np.uint64) * _GOLDEN + key)
@@ -113,49 +117,75 @@ def _mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return values ^ (values >> np.uint64(31))
 
 
-def _check_arguments(tokens: Integers, tiles: Integers, capacity: int, most_tiles: int, *, limits_tiles: bool) -> None:
-    if limits_tiles:
-        raise ConfigError("tile_capacity needs the tiles of each sample; pass tiles=shards.column('tiles')")
+def _check_arguments(tokens: Integers, tiles: Integers, capacity: int, tile_capacity: int) -> None:
     if tokens.ndim != 1 or tokens.shape != tiles.shape:
         raise ConfigError(f"lengths have shape {tokens.shape} and tiles {tiles.shape}; pass one number per sample")
-    if capacity < 1 or most_tiles < 1:
-        raise ConfigError(f"a pack of {capacity} tokens and {most_tiles} tiles holds nothing; pass at least 1")
+    if capacity < 1 or tile_capacity < 1:
+        raise ConfigError(f"a pack of {capacity} tokens and {tile_capacity} tiles holds nothing; pass at least 1")
     if len(tokens) and (tokens.min() < 1 or tiles.min() < 0):
         raise ConfigError("a sample has no token or a negative number of tiles; run 'dataprep verify' on the shards")
 
 
-def _pack_window(
-    window: Integers, tokens: Integers, tiles: Integers, capacity: int, tile_capacity: int
-) -> list[Integers]:
-    """Pack one window: the hardest sample first, each into the fullest pack that takes it."""
-    # Shares of either budget as integers: tokens / capacity compares with tiles / tile_capacity after cross products.
-    hardness = np.maximum(tokens * tile_capacity, tiles * capacity)
-    pack_of = np.empty(len(window), dtype=np.int64)
-    free_tiles: list[int] = []
-    # Open packs as (free tokens << 32 | pack number), ascending, so that a search finds the best fit.
+def _oversize_message(
+    over: NDArray[np.bool_], tokens: Integers, tiles: Integers, capacity: int, tile_capacity: int | None
+) -> str:
+    row = int(np.flatnonzero(over)[0])
+    limit, found, needed = f"{capacity:,} tokens", f"{tokens[row]:,} tokens", f"{tokens.max():,} tokens"
+    if tile_capacity is not None:
+        limit += f" and {tile_capacity:,} tiles"
+        found += f" and {tiles[row]:,} tiles"
+        needed += f" and {tiles.max():,} tiles"
+    return f"{over.sum():,} samples do not fit a pack of {limit}: row {row} has {found}; allow at least {needed}"
+
+
+def _fit_tokens(tokens: Integers, capacity: int) -> Integers:
+    """Number the packs of a window: the longest sample first, each into the fullest pack that takes it."""
+    pack_of = np.empty(len(tokens), dtype=np.int64)
+    num_packs = 0
+    # Packs with room as (free tokens << 32 | pack number), ascending, so that a search finds the best fit.
     open_packs: list[int] = []
-    hardest_first = np.argsort(-hardness, kind="stable")
-    rows = zip(hardest_first.tolist(), tokens[hardest_first].tolist(), tiles[hardest_first].tolist(), strict=True)
-    for row, num_tokens, num_tiles in rows:
-        place = _find_pack(open_packs, free_tiles, num_tokens, num_tiles)
-        if place is None:
-            number, free_tokens = len(free_tiles), capacity
-            free_tiles.append(tile_capacity)
+    longest_first = np.argsort(-tokens, kind="stable")
+    for row, needed in zip(longest_first.tolist(), tokens[longest_first].tolist(), strict=True):
+        place = bisect_left(open_packs, needed << 32)
+        if place == len(open_packs):
+            number, free = num_packs, capacity
+            num_packs += 1
         else:
             key = open_packs.pop(place)
-            number, free_tokens = key & 0xFFFFFFFF, key >> 32
+            number, free = key & 0xFFFFFFFF, key >> 32
         pack_of[row] = number
-        free_tiles[number] -= num_tiles
-        if free_tokens > num_tokens:
-            insort(open_packs, (free_tokens - num_tokens) << 32 | number)
-    by_pack = window[np.argsort(pack_of, kind="stable")]
-    ends = np.cumsum(np.bincount(pack_of, minlength=len(free_tiles))).tolist()
+        if free > needed:
+            insort(open_packs, (free - needed) << 32 | number)
+    return pack_of
+
+
+def _fit_tokens_and_tiles(tokens: Integers, tiles: Integers, capacity: int, tile_capacity: int) -> Integers:
+    """Number the packs of a window under both budgets, by the sum of the shares of each.
+
+    Shares stay integers: tokens / capacity and tiles / tile_capacity times the product of both capacities.
+    """
+    token_share, tile_share = tokens * tile_capacity, tiles * capacity
+    whole = capacity * tile_capacity
+    pack_of = np.empty(len(tokens), dtype=np.int64)
+    free_tokens = np.full(len(tokens), whole, dtype=np.int64)
+    free_tiles = np.full(len(tokens), whole, dtype=np.int64)
+    num_packs = 0
+    hardest_first = np.argsort(-np.maximum(token_share, tile_share), kind="stable")
+    for row in hardest_first.tolist():
+        left_tokens = free_tokens[:num_packs] - token_share[row]
+        left_tiles = free_tiles[:num_packs] - tile_share[row]
+        left = np.where(np.minimum(left_tokens, left_tiles) < 0, 2 * whole, left_tokens + left_tiles)
+        number = int(left.argmin()) if num_packs else 0
+        if not num_packs or left[number] >= 2 * whole:
+            number = num_packs
+            num_packs += 1
+        pack_of[row] = number
+        free_tokens[number] -= token_share[row]
+        free_tiles[number] -= tile_share[row]
+    return pack_of
+
+
+def _group(rows: Integers, pack_of: Integers) -> list[Integers]:
+    by_pack = rows[np.argsort(pack_of, kind="stable")]
+    ends = np.cumsum(np.bincount(pack_of)).tolist()
     return [by_pack[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True)]
-
-
-def _find_pack(open_packs: list[int], free_tiles: list[int], tokens: int, tiles: int) -> int | None:
-    first = bisect_left(open_packs, tokens << 32)
-    for place in range(first, min(first + _MAX_TRIES, len(open_packs))):
-        if free_tiles[open_packs[place] & 0xFFFFFFFF] >= tiles:
-            return place
-    return None

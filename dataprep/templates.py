@@ -108,6 +108,8 @@ CONTROL_TOKENS = (
     "<s>", "</s>", "<unk>", "<|endoftext|>", "<|begin_of_text|>", "<|end_of_text|>", "<|eot_id|>",
     "<|start_header_id|>", "<|end_header_id|>", "<|startoftext|>", "<IMG_CONTEXT>", "<img>", "</img>",
 )  # fmt: skip
+# Tokens of their own that a row may spell out all the same.
+CONTENT_TOKENS = ("<ref>", "</ref>", "<box>", "</box>", "<quad>", "</quad>")
 
 
 def render(

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from tokenizers import AddedToken, Tokenizer
 
 from dataprep.errors import ConfigError
-from dataprep.templates import Part, Slot, Template, Text
+from dataprep.templates import CONTENT_TOKENS, CONTROL_TOKENS, Part, Slot, Template, Text
 
 IGNORE_INDEX = -100
 CONTEXT_TOKEN = "<IMG_CONTEXT>"
@@ -66,6 +66,12 @@ class TextTokenizer:
     def vocab_size(self) -> int:
         """One more than the largest id."""
         return int(self._tokenizer.get_vocab_size(with_added_tokens=True))
+
+    @property
+    def control_tokens(self) -> tuple[str, ...]:
+        """The special tokens of this tokenizer that are no ordinary content, longest first."""
+        special = {token.content for token in self._tokenizer.get_added_tokens_decoder().values() if token.special}
+        return tuple(sorted({*CONTROL_TOKENS, *special} - set(CONTENT_TOKENS), key=lambda token: (-len(token), token)))
 
     def encode(self, text: str) -> list[int]:
         """Return the ids of a text, no special token added."""

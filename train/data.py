@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from dataprep.packing import pack
+from dataprep.packing import pack, shuffled
 from dataprep.shards.reader import Shards, open_shards
 from infer.inputs import PackBatch, TileReader, check_sample, collate_pack, location
 from infer.model import check_fits
@@ -106,8 +106,7 @@ class PackPlan:
     def _plan(self, number: int) -> list[np.ndarray]:
         if self._config.packing:
             return pack(self.lengths, capacity=self._config.pack_length, seed=self._config.seed, epoch=number)
-        order = np.random.default_rng([self._config.seed, number]).permutation(len(self.lengths))
-        return list(order[:, None])
+        return list(shuffled(len(self.lengths), seed=self._config.seed, epoch=number)[:, None])
 
     def _refuse_long(self, shards: Sequence[Shards]) -> None:
         longest = int(self.lengths.argmax())

@@ -19,7 +19,7 @@ from dataprep.media.exif import normalise_orientation, orientation_from_exif
 # One read of this size holds the whole header of most files.
 WINDOW_BYTES = 4096
 
-_U16BE = struct.Struct(">H")
+_SEGMENT = struct.Struct(">BBH")
 _U32BE = struct.Struct(">L")
 
 
@@ -123,7 +123,7 @@ def parse_header(window: Window) -> ImageHeader | None:
 
 
 _JPEG_FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})
-_JPEG_OTHERS = frozenset({0xC4, 0xCC, 0xDB, 0xDD, 0xFE, *range(0xE0, 0xF0)})
+_JPEG_SEGMENTS = _JPEG_FRAMES | {0xC4, 0xCC, 0xDA, 0xDB, 0xDD, 0xFE, *range(0xE0, 0xF0)}
 _JPEG_MODES = {1: "L", 3: "RGB", 4: "CMYK"}
 _XMP_PREFIX = b"http://ns.adobe.com/xap/1.0/\x00"
 
@@ -133,17 +133,20 @@ def _parse_jpeg(window: Window) -> ImageHeader:
     position = 2
     frame: tuple[int, int, int] | None = None
     exif, xmp = b"", None
+    head = window.read(0, min(window.size, WINDOW_BYTES))
+    last = len(head) - _SEGMENT.size
     while True:
-        head = window.read(position, 2)
-        if head[0] != 0xFF:
+        # Straight from the first window while that lasts: this loop is most of the cost of a probe.
+        inside = position <= last
+        segment_head = _SEGMENT.unpack_from(head, position) if inside else _SEGMENT.unpack(window.read(position, 4))
+        fill, marker, length = segment_head
+        if fill != 0xFF:
             raise OddHeader("unreadable", "has bytes between its JPEG segments")
-        marker = head[1]
         if marker == 0xFF:
             position += 1
             continue
-        if marker not in _JPEG_FRAMES and marker not in _JPEG_OTHERS and marker != 0xDA:
+        if marker not in _JPEG_SEGMENTS:
             raise OddHeader("unreadable", f"has an unexpected JPEG marker ff {marker:02x} in its header")
-        (length,) = _U16BE.unpack(window.read(position + 2, 2))
         body, count = position + 4, length - 2
         position = body + count
         if count < 0:

@@ -7,15 +7,18 @@ converts, and every reject of conversion is a finding of lint.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
-from dataprep.encode import Encoder, VideoSize, lay_out
-from dataprep.errors import RuleCrash
-from dataprep.findings import Finding, Severity
+from dataprep.catalog import get_model_type
+from dataprep.config import RowConfig
+from dataprep.encode import Encoder, VideoSize, lay_out, make_encoder
+from dataprep.errors import ConfigError, RuleCrash
+from dataprep.findings import Finding
 from dataprep.formats.reading import read_record
 from dataprep.media.index import MediaIndex
 from dataprep.media.video import choose_frames
-from dataprep.rules.base import CheckedRow, Level, Rule, RuleContext
+from dataprep.rules.base import CheckedRow, Level, RuleContext
 from dataprep.rules.table import RULES
 from dataprep.sources import RawRow, parse_row
 from dataprep.tokenization import segment_texts
@@ -103,11 +106,86 @@ def _frames(num_frames: int, num_segments: int) -> tuple[int, ...]:
     return tuple(choose_frames(num_frames, num_segments=num_segments))
 
 
-def count_by_severity(findings: Sequence[Finding]) -> dict[Severity, int]:
-    """Return how many findings there are of each severity."""
-    return {severity: sum(f.severity is severity for f in findings) for severity in Severity}
+@dataclass(frozen=True, slots=True)
+class CheckerRecipe:
+    """Makes the checker for each data file; picklable, so that worker processes can make their own.
+
+    Attributes:
+        config: What rows mean and where media lie.
+        level: How far up the ladder rows are taken.
+    """
+
+    config: RowConfig
+    level: Level
+
+    def __call__(self) -> CheckerSet:
+        """Load what all checkers share, above all the tokenizer."""
+        encoder = None
+        if self.level >= Level.TOKENS:
+            encoder = make_encoder_from(self.config)
+        return CheckerSet(self, encoder)
 
 
-def describe_rules() -> list[tuple[str, Rule]]:
-    """Return every rule with its code, in the order of the table."""
-    return [(code, rule()) for code, rule in RULES.items()]
+def make_encoder_from(config: RowConfig) -> Encoder:
+    """Return the encoder that a configuration asks for.
+
+    Raises:
+        ConfigError: If model type or model folder are missing or cannot be used.
+    """
+    if config.model_type is None:
+        raise ConfigError("no model type; add --for with one of the eleven model types")
+    if config.model is None:
+        raise ConfigError("no model folder; add --model with the folder that holds the model's tokenizer")
+    return make_encoder(
+        config.model_type,
+        config.model,
+        max_num=config.max_num,
+        system=config.system,
+        box_style=config.box_style,
+        missing_image_tag=config.missing_image_tag,
+        video_frames=config.video_frames,
+    )
+
+
+class CheckerSet:
+    """One checker per media root, all sharing one tokenizer.
+
+    Attributes:
+        encoder: The encoder; None below the level of tokens.
+    """
+
+    def __init__(self, recipe: CheckerRecipe, encoder: Encoder | None) -> None:
+        self.encoder = encoder
+        self._recipe = recipe
+        self._checkers: dict[Path, RowChecker] = {}
+
+    def for_file(self, path: str) -> RowChecker:
+        """Return the checker for a data file's rows."""
+        config = self._recipe.config
+        root = media_root_of(path, config)
+        if root not in self._checkers:
+            self._checkers[root] = self._make(root, config)
+        return self._checkers[root]
+
+    def _make(self, root: Path, config: RowConfig) -> RowChecker:
+        media = MediaIndex(
+            root,
+            allow_outside=config.allow_outside_root,
+            allow_urls=config.allow_urls,
+            allow_private_urls=config.allow_private_urls,
+        )
+        context = RuleContext(
+            model_type=get_model_type(config.model_type) if config.model_type else None,
+            exif=config.exif,
+            special_text=config.special_text,
+            missing_image_tag=config.missing_image_tag,
+            max_length=config.max_length,
+            video_frames=config.video_frames,
+            special_tokens=self.encoder.tokenizer.control_tokens if self.encoder else (),
+        )
+        return RowChecker(context, media=media, level=self._recipe.level, encoder=self.encoder)
+
+
+def media_root_of(path: str, config: RowConfig) -> Path:
+    """Return the folder that the media paths of a data file are relative to."""
+    return config.media_root or (Path.cwd() if path == "-" else Path(path).parent)

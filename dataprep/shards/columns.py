@@ -15,6 +15,15 @@ from numpy.typing import NDArray
 from dataprep.shards.samples import Media, Sample, SampleBox, SampleImage
 
 
+_DTYPES: dict[Any, type[np.number[Any]]] = {
+    pa.int8(): np.int8,
+    pa.int16(): np.int16,
+    pa.int32(): np.int32,
+    pa.int64(): np.int64,
+    pa.float32(): np.float32,
+}
+
+
 class Texts:
     """A column of strings or byte strings of any length."""
 
@@ -23,7 +32,7 @@ class Texts:
         _, offsets, data = array.buffers()
         self._data = memoryview(data if data is not None else b"")
         self._offsets = _checked_offsets(offsets, np.int64 if wide else np.int32, len(array), len(self._data))
-        self._valid = array.is_valid().to_numpy(zero_copy_only=False) if array.null_count else None
+        self._valid = array.is_valid().to_pylist() if array.null_count else None
 
     def content(self, i: int) -> bytes | None:
         """Return a copy of one value's bytes, None for null."""
@@ -42,7 +51,7 @@ class Hashes:
     def __init__(self, array: pa.Array) -> None:
         self._width = array.type.byte_width
         self._data = memoryview(array.buffers()[1] or b"")
-        self._valid = array.is_valid().to_numpy(zero_copy_only=False) if array.null_count else None
+        self._valid = array.is_valid().to_pylist() if array.null_count else None
 
     def content(self, i: int) -> bytes | None:
         """Return a copy of one value, None for null."""
@@ -68,7 +77,12 @@ def _list(array: pa.Array) -> tuple[NDArray[Any], pa.Array]:
 
 def numbers(array: pa.Array) -> NDArray[Any]:
     """View a column of numbers without nulls."""
-    return array.to_numpy(zero_copy_only=True)  # type: ignore[no-any-return]
+    if array.null_count:
+        raise ValueError("a number is missing")
+    # Not Array.to_numpy: that imports pandas where it is installed, half a second in every worker.
+    dtype, buffer = _DTYPES[array.type], array.buffers()[1]
+    view: NDArray[Any] = np.frombuffer(buffer if len(array) else b"", dtype, count=len(array))
+    return view
 
 
 def _optional_numbers(array: pa.Array) -> list[int | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import socket
 import threading
@@ -19,10 +20,8 @@ BODY = b"\x89PNG" + bytes(range(256)) * 400
 
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        try:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             getattr(self, "answer_" + self.path.partition("?")[0].strip("/").replace("/", "_"))()
-        except (BrokenPipeError, ConnectionResetError):
-            pass
 
     def log_message(self, *args: object) -> None:
         pass
@@ -155,7 +154,8 @@ def test_time_limit_covers_the_whole_download(base: str, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["ftp://example.com/a", "http:///a", "http://user:secret@example.com/a", "http://example.com:x/", "http://[::1/a"]
+    "url",
+    ["ftp://example.com/a", "http:///a", "http://user:secret@example.com/a", "http://example.com:x/", "http://[::1/a"],
 )
 def test_invalid_urls(url: str) -> None:
     assert reason_of(url) == "url-invalid"

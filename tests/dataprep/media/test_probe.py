@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from dataprep.errors import MediaError
+from dataprep.media.pillow import DEFAULT_MAX_PIXELS
 from dataprep.media.probe import probe_image_bytes, probe_image_file
 
 EXIF_6 = b"MM\x00*\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06\x00\x00\x00\x00\x00\x00"
@@ -33,11 +34,11 @@ def pillow_facts(data: bytes) -> tuple[tuple[int, int], int, str | None] | None:
         warnings.simplefilter("ignore")
         try:
             image = Image.open(io.BytesIO(data))
-        except Exception:  # noqa: BLE001 - whatever Pillow raises
+        except Exception:
             return None
         try:
             value = image.getexif().get(0x0112)
-        except Exception:  # noqa: BLE001
+        except Exception:
             value = None
         orientation = next((number for number in range(1, 9) if number == value), 1)
         return image.size, orientation, image.format
@@ -118,7 +119,10 @@ EXIF_JPEGS = {
     "one": (app1(b"Exif\x00\x00" + EXIF_6), 6),
     "two blocks": (app1(b"Exif\x00\x00" + EXIF_6) + app1(b"Exif\x00\x00rest"), 6),
     "xmp": (app1(b'http://ns.adobe.com/xap/1.0/\x00<x tiff:Orientation="3"/>'), 3),
-    "exif before xmp": (app1(b"Exif\x00\x00" + EXIF_6) + app1(b'http://ns.adobe.com/xap/1.0/\x00tiff:Orientation="3"'), 6),
+    "exif before xmp": (
+        app1(b"Exif\x00\x00" + EXIF_6) + app1(b'http://ns.adobe.com/xap/1.0/\x00tiff:Orientation="3"'),
+        6,
+    ),
     "not a tiff": (app1(b"Exif\x00\x00nonsense"), 1),
     "empty": (app1(b"Exif\x00\x00"), 1),
     "behind 200 KB": ((b"\xff\xe2" + struct.pack(">H", 65535) + bytes(65533)) * 3 + app1(b"Exif\x00\x00" + EXIF_6), 6),
@@ -145,14 +149,14 @@ def test_jpeg_exif_behind_the_frame_header() -> None:
     assert probe_image_bytes(data).orientation == 6
 
 
-XMP_TEXT = b'XML:com.adobe.xmp\x00%c\x00\x00\x00'
+XMP_TEXT = b"XML:com.adobe.xmp\x00%c\x00\x00\x00"
 RAW_PROFILE = b"Raw profile type exif\x00\nexif\n  32\n" + (b"Exif\x00\x00" + EXIF_6).hex().encode() + b"\n"
 PNGS = {
     "head": ({"head": chunk(b"eXIf", EXIF_6)}, 6),
     "tail": ({"tail": chunk(b"eXIf", EXIF_6)}, 6),
     "xmp head": ({"head": chunk(b"iTXt", XMP_TEXT % 0 + b'tiff:Orientation="8"')}, 8),
     "xmp tail": ({"tail": chunk(b"iTXt", XMP_TEXT % 0 + b"tiff:Orientation>8")}, 8),
-    "xmp packed": ({"head": chunk(b"iTXt", XMP_TEXT % 1 + zlib.compress(b"tiff:Orientation=\"8\""))}, 8),
+    "xmp packed": ({"head": chunk(b"iTXt", XMP_TEXT % 1 + zlib.compress(b'tiff:Orientation="8"'))}, 8),
     "profile as text": ({"head": chunk(b"tEXt", RAW_PROFILE)}, 6),
     "profile as text behind": ({"tail": chunk(b"tEXt", RAW_PROFILE)}, 6),
 }
@@ -183,9 +187,13 @@ def test_other_formats_go_to_pillow(kind: str) -> None:
     assert (probe_image_bytes(data).width, probe_image_bytes(data).format) == (16, kind)
 
 
-def reason_of(source: Path | bytes, **options: int) -> str:
-    with pytest.raises(MediaError) as caught:
-        probe_image_bytes(source, **options) if isinstance(source, bytes) else probe_image_file(source, **options)
+def reason_of(source: Path | bytes, max_pixels: int = DEFAULT_MAX_PIXELS) -> str:
+    if isinstance(source, bytes):
+        with pytest.raises(MediaError) as caught:
+            probe_image_bytes(source, max_pixels=max_pixels)
+    else:
+        with pytest.raises(MediaError) as caught:
+            probe_image_file(source, max_pixels=max_pixels)
     return caught.value.reason
 
 
@@ -205,7 +213,10 @@ def test_reasons(tmp_path: Path) -> None:
     assert reason_of(b"\x00\x00\x00\x18ftypisom" + bytes(40)) == "not-an-image"
     assert reason_of(encoded("PNG")[:20]) == "truncated-header"
     assert reason_of(encoded("JPEG")[:100]) == "truncated-header"
-    assert reason_of(encoded("GIF")[:6] + b"\x00\x00" + encoded("GIF")[8:].replace(b"\x08\x00", b"\x00\x00")) == "zero-size"
+    assert (
+        reason_of(encoded("GIF")[:6] + b"\x00\x00" + encoded("GIF")[8:].replace(b"\x08\x00", b"\x00\x00"))
+        == "zero-size"
+    )
     assert reason_of(encoded("PNG"), max_pixels=47) == "too-large"
     assert reason_of(encoded("TIFF"), max_pixels=47) == "too-large"
 

@@ -1,0 +1,226 @@
+"""The last stages of a conversion: parts -> media shards, sample shards, ledger and rejects.
+
+Every task is a pure function of its slice of the plan, so shards may be written in any order by any number of
+workers. Media that lie in files are read here a second time, and must still be what the plan saw.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from dataprep.errors import SourceError
+from dataprep.planning import Part, SplitCounts, read_media_file
+from dataprep.shards.format import LEDGER_SCHEMA, MEDIA_SCHEMA, SAMPLES_SCHEMA, content_hash, media_name, samples_name
+from dataprep.shards.samples import Reject, RejectFinding
+from dataprep.shards.writer import ShardFile, write_arrow, write_rejects
+
+SHARD_BYTES = 256 << 20
+_BYTES_PER_TOKEN = 8  # an id and a label
+
+
+@dataclass(frozen=True, slots=True)
+class MediaTask:
+    """One media shard: which rows of which parts' media it holds, in order."""
+
+    number: int
+    pieces: tuple[tuple[str, tuple[int, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SamplesTask:
+    """One samples shard: its split and, for each part, the global number of each of the part's media."""
+
+    number: int
+    split: str
+    pieces: tuple[tuple[str, NDArray[np.int64]], ...]
+
+
+@dataclass(slots=True)
+class ShardPlan:
+    """Which media and rows go into which shard; a pure function of the parts.
+
+    Attributes:
+        media: Tasks of the media stage.
+        samples: Tasks of the samples stage.
+        shard_counts: Rows, tokens, trained tokens and tiles of each samples shard.
+        places: For each (part name, split) the number of the samples shard.
+    """
+
+    media: list[MediaTask] = field(default_factory=list)
+    samples: list[SamplesTask] = field(default_factory=list)
+    shard_counts: list[SplitCounts] = field(default_factory=list)
+    places: dict[tuple[str, str], int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AssemblyState:
+    """What every task needs: where parts and shards lie, and the folder that media paths are relative to."""
+
+    parts: Path
+    out: Path
+    media_base: Path
+
+
+def plan_shards(parts: Sequence[Part]) -> ShardPlan:
+    """Number the distinct media of all parts in input order and cut everything into shards."""
+    plan = ShardPlan()
+    maps = _number_media(parts, plan)
+    names = list(dict.fromkeys(split for part in parts for split in part.splits))
+    # train first, then the other splits in the order in which they occur
+    for split in sorted(names, key=lambda name: name != "train"):
+        _cut_split(split, [part for part in parts if split in part.splits], maps, plan)
+    return plan
+
+
+def _number_media(parts: Sequence[Part], plan: ShardPlan) -> dict[str, NDArray[np.int64]]:
+    numbers: dict[tuple[str, str], int] = {}
+    maps: dict[str, NDArray[np.int64]] = {}
+    pieces: list[tuple[str, tuple[int, ...]]] = []
+    shard_bytes = 0
+    for part in parts:
+        new: list[int] = []
+        for index, (key, size) in enumerate(zip(part.media_keys, part.media_bytes, strict=True)):
+            if key in numbers:
+                continue
+            if shard_bytes and shard_bytes + size > SHARD_BYTES:
+                pieces.append((part.name, tuple(new)))
+                plan.media.append(MediaTask(len(plan.media), tuple(pieces)))
+                pieces, new, shard_bytes = [], [], 0
+            numbers[key] = len(numbers)
+            new.append(index)
+            shard_bytes += size
+        if new:
+            pieces.append((part.name, tuple(new)))
+        maps[part.name] = np.array([numbers[key] for key in part.media_keys], dtype=np.int64)
+    if pieces:
+        plan.media.append(MediaTask(len(plan.media), tuple(pieces)))
+    return maps
+
+
+def _cut_split(split: str, parts: Sequence[Part], maps: dict[str, NDArray[np.int64]], plan: ShardPlan) -> None:
+    pieces: list[tuple[str, NDArray[np.int64]]] = []
+    counts = SplitCounts()
+    for part in parts:
+        plan.places[part.name, split] = len(plan.samples)
+        pieces.append((part.name, maps[part.name]))
+        counts = counts.plus(part.splits[split])
+        if counts.tokens * _BYTES_PER_TOKEN >= SHARD_BYTES or part is parts[-1]:
+            plan.samples.append(SamplesTask(len(plan.samples), split, tuple(pieces)))
+            plan.shard_counts.append(counts)
+            pieces, counts = [], SplitCounts()
+
+
+def read_part(path: Path) -> pa.Table:
+    """Return one file of a part, memory-mapped."""
+    with pa.memory_map(str(path)) as source:
+        return pa.ipc.open_file(source).read_all()
+
+
+def write_media_shard(state: AssemblyState, task: MediaTask) -> ShardFile:
+    """Write one media shard."""
+    return write_arrow(state.out / media_name(task.number), MEDIA_SCHEMA, _media_batches(state, task))
+
+
+def _media_batches(state: AssemblyState, task: MediaTask) -> Iterator[pa.RecordBatch]:
+    for name, rows in task.pieces:
+        table = read_part(state.parts / f"{name}.media")
+        for row in rows:
+            batch = table.slice(row, 1).combine_chunks().to_batches()[0]
+            yield _embed(state, batch)
+
+
+def _embed(state: AssemblyState, batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return the batch of one medium with its bytes, if it is to be embedded and lies in a file."""
+    entry = batch.to_pylist()[0]
+    if entry["bytes"] is not None or entry["hash"] is None:
+        return batch
+    path = state.media_base / entry["path"]
+    data = read_media_file(path)
+    if content_hash(data) != entry["hash"]:
+        raise SourceError(f"{path} changed during the conversion; leave media alone and run the command again")
+    index = MEDIA_SCHEMA.get_field_index("bytes")
+    return batch.set_column(index, MEDIA_SCHEMA.field(index), pa.array([data], pa.large_binary()))
+
+
+def write_samples_shard(state: AssemblyState, task: SamplesTask) -> ShardFile:
+    """Write one samples shard."""
+    return write_arrow(state.out / samples_name(task.number), SAMPLES_SCHEMA, _samples_batches(state, task))
+
+
+def _samples_batches(state: AssemblyState, task: SamplesTask) -> Iterator[pa.RecordBatch]:
+    for name, numbers in task.pieces:
+        table = read_part(state.parts / f"{name}.samples")
+        table = table.filter(pc.equal(table["split"], task.split)).combine_chunks()
+        for batch in table.to_batches():
+            yield _renumber_media(batch, numbers)
+
+
+def _renumber_media(batch: pa.RecordBatch, numbers: NDArray[np.int64]) -> pa.RecordBatch:
+    """Return the batch with media numbers that count over all shards instead of within the part."""
+    index = SAMPLES_SCHEMA.get_field_index("images")
+    lists = batch.column(index)
+    structs = lists.flatten()
+    if len(structs) == 0:
+        return batch
+    local = structs.field("media").to_numpy(zero_copy_only=False)
+    children = [pa.array(numbers[local]) if f.name == "media" else structs.field(f.name) for f in structs.type]
+    fresh = pa.StructArray.from_arrays(children, fields=list(structs.type))
+    offsets = lists.offsets.to_numpy() - lists.offsets[0].as_py()
+    images = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), fresh, type=lists.type)
+    return batch.set_column(index, SAMPLES_SCHEMA.field(index), images)
+
+
+def write_ledger(path: Path, state: AssemblyState, parts: Sequence[Part], plan: ShardPlan) -> ShardFile:
+    """Write the ledger of all parts, with the place of each sample."""
+    next_row = [0] * len(plan.samples)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for part in parts:
+            for batch in read_part(state.parts / f"{part.name}.ledger").to_batches():
+                yield _fill_places(batch, part.name, plan.places, next_row)
+
+    return write_arrow(path, LEDGER_SCHEMA, batches())
+
+
+def _fill_places(
+    batch: pa.RecordBatch, name: str, places: dict[tuple[str, str], int], next_row: list[int]
+) -> pa.RecordBatch:
+    shards, rows = [], []
+    for split in batch.column("split").to_pylist():
+        shard = places[name, split] if split else -1
+        shards.append(shard)
+        rows.append(next_row[shard] if split else -1)
+        if split:
+            next_row[shard] += 1
+    for column, values in (("shard", shards), ("row_in_shard", rows)):
+        index = LEDGER_SCHEMA.get_field_index(column)
+        batch = batch.set_column(index, LEDGER_SCHEMA.field(index), pa.array(values, pa.int32()))
+    return batch
+
+
+def join_rejects(path: Path, state: AssemblyState, parts: Sequence[Part]) -> ShardFile:
+    """Write the rejects of all parts into one file."""
+
+    def rejects() -> Iterator[Reject]:
+        for part in parts:
+            with (state.parts / f"{part.name}.rejects").open(encoding="utf-8") as lines:
+                yield from map(_reject_from_json, lines)
+
+    return write_rejects(path, rejects())
+
+
+def _reject_from_json(line: str) -> Reject:
+    entry = json.loads(line)
+    text = base64.b64decode(entry["text_base64"]) if "text_base64" in entry else entry["text"].encode()
+    findings = tuple(RejectFinding(**finding) for finding in entry["findings"])
+    row_hash = bytes.fromhex(entry["row_hash"])
+    return Reject(entry["source_file"], entry["source_line"], row_hash, findings, text)

@@ -1,0 +1,117 @@
+"""The options of lint and conversion, as frozen dataclasses whose fields bear the names of the options."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from dataprep.errors import ConfigError
+
+_CHOICES = {
+    "box_style": ("swift", "internvl"),
+    "missing_image_tag": ("last", "first"),
+    "special_text": ("reject", "keep"),
+    "exif": ("ignore", "apply"),
+    "media": ("embed", "link"),
+    "on_bad": ("error", "skip"),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RowConfig:
+    """What a row means, and where its media lie."""
+
+    model_type: str | None = None
+    """One of the eleven model types; None checks only what holds for all of them."""
+    model: Path | None = None
+    """Folder with the model's tokenizer; None counts no tokens."""
+    max_length: int = 4096
+    """Most tokens of a sample, image tokens included."""
+    max_num: int | None = None
+    """Most tiles per image, thumbnail not counted; None takes the model type's own (12)."""
+    media_root: Path | None = None
+    """Folder that media paths are relative to; None is the folder of each data file."""
+    system: str | None = None
+    """System prompt of rows that name none; None is the template's own, empty is none."""
+    box_style: str = "swift"
+    """``swift`` or ``internvl``: arithmetic and text of boxes."""
+    missing_image_tag: str = "last"
+    """``last`` or ``first``: the query before which missing tags are put."""
+    special_text: str = "reject"
+    """``reject`` or ``keep`` control tokens that are spelled out in the data."""
+    exif: str = "ignore"
+    """``ignore`` or ``apply`` the EXIF orientation of images."""
+    video_frames: int = 8
+    """Frames taken from each video."""
+    allow_urls: bool = False
+    """Fetch media given as http or https URLs."""
+    allow_private_urls: bool = False
+    """Fetch from private and loopback addresses too."""
+    allow_outside_root: bool = False
+    """Read media files that lie outside the media root."""
+
+    def __post_init__(self) -> None:
+        check_choices(self)
+        if self.max_length < 1:
+            raise ConfigError(f"--max-length is {self.max_length}, it must be at least 1")
+        if self.media_root is not None and not self.media_root.is_dir():
+            raise ConfigError(f"--media-root {self.media_root} is no folder; give the folder that media paths start at")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LintConfig(RowConfig):
+    """How to lint."""
+
+    level: int | None = None
+    """0 to 4, a ladder of cost; None is 2, or 4 where ``model`` is given."""
+    jobs: int = 1
+    """Number of worker processes."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ConvertConfig(RowConfig):
+    """How to convert."""
+
+    media: str = "embed"
+    """``embed`` media bytes in the shards, or ``link`` to the files."""
+    on_bad: str = "error"
+    """``error`` ends the run if any row is bad; ``skip`` puts bad rows into the rejects."""
+    max_bad_ratio: float = 0.05
+    """Largest share of bad rows that ``skip`` accepts, 0..1."""
+    split: str | None = None
+    """``NAME=SHARE``: a split to draw from the rows by the content of their media; None draws none."""
+    val: tuple[str, ...] = ()
+    """Data files whose rows make the split ``val``."""
+    jobs: int = 1
+    """Number of worker processes."""
+
+    def __post_init__(self) -> None:
+        RowConfig.__post_init__(self)
+        if not 0 <= self.max_bad_ratio <= 1:
+            raise ConfigError(f"--max-bad-ratio is {self.max_bad_ratio}, it must be between 0 and 1")
+        self.parse_split()
+
+    def parse_split(self) -> tuple[str, float] | None:
+        """Return name and share of the split to draw, or None.
+
+        Raises:
+            ConfigError: If ``split`` is not ``NAME=SHARE`` with a share between 0 and 1.
+        """
+        if self.split is None:
+            return None
+        name, _, share = self.split.partition("=")
+        try:
+            number = float(share)
+        except ValueError:
+            number = -1.0
+        if not name.isidentifier() or name == "train" or not 0 < number < 1:
+            raise ConfigError(f"--split is {self.split!r}, expected a name and a share such as val=0.01")
+        return name, number
+
+
+def check_choices(config: RowConfig) -> None:
+    """Raise ConfigError if an option with a fixed set of values has another one."""
+    for name, choices in _CHOICES.items():
+        value = getattr(config, name, choices[0])
+        if value not in choices:
+            raise ConfigError(f"--{name.replace('_', '-')} is {value!r}, expected {' or '.join(choices)}")

@@ -1,0 +1,251 @@
+"""Convert on one page: data files -> plan -> media shards -> sample shards -> ledger -> manifest.
+
+Every input row ends in exactly one line of the ledger. The bytes of all files depend on the inputs and the options
+alone, not on the number of workers or on interruptions; ``manifest.json`` is written last, so a directory without
+it is not complete, and running the same command again continues it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from dataprep.assembly import (
+    AssemblyState,
+    ShardPlan,
+    join_rejects,
+    plan_shards,
+    write_ledger,
+    write_media_shard,
+    write_samples_shard,
+)
+from dataprep.config import ConvertConfig
+from dataprep.encode import Encoder
+from dataprep.errors import ConfigError, DataprepError, SourceError
+from dataprep.linting import cut_chunks
+from dataprep.manifests import build_manifest
+from dataprep.planning import TRAIN_SPLIT, VAL_SPLIT, Chunk, Part, PlanRecipe, plan_chunk
+from dataprep.pool import run_ordered
+from dataprep.rules.runner import make_encoder_from, media_root_of
+from dataprep.shards.format import LEDGER_NAME, MANIFEST_NAME, REJECTS_NAME
+from dataprep.shards.manifest import Manifest, SourceEntry, write_manifest
+from dataprep.sources import expand_paths, read_rows
+
+PARTS_FOLDER = ".parts"
+Progress = Callable[[str, int, int], None]
+"""Called with the stage, what is done of it, and how much there is (bytes, or files)."""
+
+
+class BadRowsError(DataprepError):
+    """More rows are bad than the options accept.
+
+    Attributes:
+        num_rows: Rows read.
+        num_rejected: Rows that are bad.
+        reasons: For each code the number of rows and the first of them in words.
+        on_bad: The option as given.
+        max_bad_ratio: The option as given.
+    """
+
+    def __init__(
+        self,
+        num_rows: int,
+        num_rejected: int,
+        reasons: dict[str, tuple[int, str]],
+        on_bad: str,
+        max_bad_ratio: float,
+    ) -> None:
+        super().__init__(num_rows, num_rejected, reasons, on_bad, max_bad_ratio)
+        self.num_rows = num_rows
+        self.num_rejected = num_rejected
+        self.reasons = reasons
+        self.on_bad = on_bad
+        self.max_bad_ratio = max_bad_ratio
+
+    @property
+    def accepting_options(self) -> str:
+        """The options with which the same command accepts the loss."""
+        ratio = -(-self.num_rejected * 10_000 // self.num_rows) / 10_000
+        return "--on-bad skip" + (f" --max-bad-ratio {ratio:g}" if ratio > 0.05 else "")
+
+    def __str__(self) -> str:
+        share = f"{self.num_rejected} of {self.num_rows} rows are bad ({self.num_rejected / self.num_rows:.1%})"
+        if self.on_bad == "skip":
+            share += f", more than --max-bad-ratio {self.max_bad_ratio:g} accepts"
+        return f"{share}; mend them, or accept the loss with: {self.accepting_options}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    path: str
+    name: str
+    is_val: bool
+
+
+def convert(
+    paths: list[str],
+    out: str | Path,
+    config: ConvertConfig,
+    *,
+    progress: Progress = lambda stage, done, total: None,
+) -> Manifest:
+    """Convert data files into a shard directory.
+
+    Args:
+        paths: Data files or folders of them.
+        out: The directory to make; it must not hold anything else.
+        config: How to convert.
+        progress: Told how far each stage is.
+
+    Returns:
+        The manifest of the directory.
+
+    Raises:
+        BadRowsError: If more rows are bad than ``on_bad`` and ``max_bad_ratio`` accept.
+        DataprepError: If an input cannot be read, an option cannot be used or the disk is full.
+    """
+    out = Path(out)
+    encoder = make_encoder_from(config)
+    sources, source_root = _list_sources(expand_paths(paths), expand_paths(list(config.val)))
+    media_base = _common_folder([media_root_of(source.path, config) for source in sources])
+    parts_folder = _prepare_folder(out)
+    recipe = PlanRecipe(config, parts_folder, media_base)
+    reader = _SourceReader(sources, progress)
+    parts = list(run_ordered(plan_chunk, reader.chunks(), build=recipe, jobs=config.jobs))
+    _refuse_bad_rows(parts, config)
+    plan = plan_shards(parts)
+    state = AssemblyState(parts_folder, out, media_base)
+    manifest = _write_shards(
+        state, plan, parts, config=config, encoder=encoder, sources=reader.entries, source_root=source_root,
+        progress=progress,
+    )  # fmt: skip
+    write_manifest(out, manifest)
+    shutil.rmtree(parts_folder)
+    return manifest
+
+
+def _list_sources(files: Sequence[str], val_files: Sequence[str]) -> tuple[list[_Source], Path]:
+    if "-" in (*files, *val_files):
+        raise ConfigError("standard input cannot be converted, because a run must be able to continue; write a file")
+    root = _common_folder([Path(path).parent for path in (*files, *val_files)])
+    named = [(path, False) for path in files] + [(path, True) for path in val_files]
+    sources = [_Source(path, Path(os.path.relpath(path, root)).as_posix(), is_val) for path, is_val in named]
+    twice = [name for name, count in Counter(source.name for source in sources).items() if count > 1]
+    if twice:
+        raise ConfigError(f"{twice[0]} is named twice; name each data file once, for training or with --val")
+    return sources, root
+
+
+def _common_folder(folders: Sequence[Path]) -> Path:
+    return Path(os.path.commonpath([folder.resolve() for folder in folders]))
+
+
+def _prepare_folder(out: Path) -> Path:
+    """Make the output folder, or make sure that it holds nothing but an unfinished conversion."""
+    if (out / MANIFEST_NAME).exists():
+        raise ConfigError(f"{out} already holds complete shards; choose another --out, or remove it first")
+    parts = out / PARTS_FOLDER
+    try:
+        if out.exists() and not parts.exists() and any(out.iterdir()):
+            raise ConfigError(f"{out} holds something else; choose an empty or new folder for --out")
+        parts.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{out} cannot be used for output ({error.strerror}); choose another --out") from error
+    return parts
+
+
+class _SourceReader:
+    """Cuts the sources into chunks and takes down what the manifest says about each of them."""
+
+    def __init__(self, sources: Sequence[_Source], progress: Progress) -> None:
+        self.entries: list[SourceEntry] = []
+        self._sources = sources
+        self._progress = progress
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Yield the chunks of all sources in order.
+
+        Raises:
+            SourceError: If a source changes while it is read.
+        """
+        total = sum(Path(source.path).stat().st_size for source in self._sources)
+        number = done = 0
+        for source in self._sources:
+            before = Path(source.path).stat()
+            num_rows = 0
+            for rows in cut_chunks(read_rows(source.path)):
+                yield Chunk(number, source.name, source.is_val, tuple(rows))
+                number += 1
+                num_rows += len(rows)
+                done += sum(len(row.text) + 1 for row in rows)
+                self._progress("rows", min(done, total), total)
+            digest, size = _hash_source(source.path)
+            after = Path(source.path).stat()
+            if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or size != after.st_size:
+                raise SourceError(f"{source.path} changed while it was read; run the command again")
+            split = VAL_SPLIT if source.is_val else TRAIN_SPLIT
+            self.entries.append(SourceEntry(path=source.name, sha256=digest, bytes=size, rows=num_rows, split=split))
+
+
+def _hash_source(path: str) -> tuple[str, int]:
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest(), stream.tell()
+
+
+def _refuse_bad_rows(parts: Sequence[Part], config: ConvertConfig) -> None:
+    num_rows = sum(part.num_rows for part in parts)
+    num_rejected = sum(part.num_rejected for part in parts)
+    if num_rows == 0:
+        raise ConfigError("the data files hold no rows at all; check the paths")
+    accepted = config.max_bad_ratio * num_rows if config.on_bad == "skip" else 0
+    if num_rejected > accepted:
+        reasons: dict[str, tuple[int, str]] = {}
+        for part in parts:
+            for code, (count, text) in part.examples.items():
+                seen, first = reasons.get(code, (0, text))
+                reasons[code] = (seen + count, first)
+        raise BadRowsError(num_rows, num_rejected, reasons, config.on_bad, config.max_bad_ratio)
+
+
+def _write_shards(
+    state: AssemblyState,
+    plan: ShardPlan,
+    parts: Sequence[Part],
+    *,
+    config: ConvertConfig,
+    encoder: Encoder,
+    sources: Sequence[SourceEntry],
+    source_root: Path,
+    progress: Progress,
+) -> Manifest:
+    _clean(state.out)
+    build = partial(_same, state)
+    media, samples = [], []
+    for written in run_ordered(write_media_shard, plan.media, build=build, jobs=config.jobs):
+        media.append(written)
+        progress("media shards", len(media), len(plan.media))
+    for written in run_ordered(write_samples_shard, plan.samples, build=build, jobs=config.jobs):
+        samples.append(written)
+        progress("sample shards", len(samples), len(plan.samples))
+    ledger = write_ledger(state.out / LEDGER_NAME, state, parts, plan)
+    rejects = join_rejects(state.out / REJECTS_NAME, state, parts)
+    return build_manifest(
+        state, plan, parts, config=config, encoder=encoder, sources=sources, source_root=source_root,
+        media_shards=media, sample_shards=samples, ledger=ledger, rejects=rejects,
+    )  # fmt: skip
+
+
+def _same(state: AssemblyState) -> AssemblyState:
+    return state
+
+
+def _clean(out: Path) -> None:
+    """Remove shard files that a killed run left, so that nothing stale lies beside the new ones."""
+    for path in [*out.glob("samples-*"), *out.glob("media-*")]:
+        path.unlink()

@@ -1,0 +1,158 @@
+"""Put the manifest of a conversion together: options, fingerprints and totals, from the parts and the files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from dataprep import __version__
+from dataprep.assembly import AssemblyState, ShardPlan, read_part
+from dataprep.config import ConvertConfig
+from dataprep.encode import Encoder
+from dataprep.planning import Part, SplitCounts
+from dataprep.shards.format import LEDGER_NAME, REJECTS_NAME
+from dataprep.shards.manifest import (
+    FileEntry,
+    Fingerprints,
+    LedgerTotals,
+    LengthStats,
+    Manifest,
+    MediaShard,
+    SampleShard,
+    SourceEntry,
+    SplitTotals,
+    length_stats,
+)
+from dataprep.shards.writer import ShardFile
+
+# Names of the rules that decide about tokens; a change of one of them changes its fingerprint.
+TILING_RULE = "dynamic-preprocess-1"
+LABEL_RULE = "answers-and-ends-1"
+BOX_RULES = {"swift": "trunc-999", "internvl": "round-1000-clip"}
+
+
+def fingerprints(encoder: Encoder) -> Fingerprints:
+    """Return the hashes of everything that decides about the ids of a sample."""
+    settings = encoder.settings
+    template = settings.template
+    facts = {
+        "template": [template.name, template.system_start, template.user_start, template.answer_start, template.end],
+        "tiling": [TILING_RULE, settings.tiles.tile_size_px, settings.tiles.tokens_per_tile, settings.max_num],
+        "boxes": [BOX_RULES[settings.box_style], settings.box_style, settings.model_type.box_family],
+        "labels": [LABEL_RULE],
+        "system": [template.default_system if settings.system is None else settings.system],
+    }
+    hashes = {name: hashlib.sha256(json.dumps(value).encode()).hexdigest() for name, value in facts.items()}
+    hashes["tokenizer"] = encoder.tokenizer.fingerprint
+    together = hashlib.sha256(json.dumps(hashes, sort_keys=True).encode()).hexdigest()
+    return Fingerprints(**hashes, all=together)
+
+
+def build_manifest(
+    state: AssemblyState,
+    plan: ShardPlan,
+    parts: Sequence[Part],
+    *,
+    config: ConvertConfig,
+    encoder: Encoder,
+    sources: Sequence[SourceEntry],
+    source_root: Path,
+    media_shards: Sequence[ShardFile],
+    sample_shards: Sequence[ShardFile],
+    ledger: ShardFile,
+    rejects: ShardFile,
+) -> Manifest:
+    """Return the manifest of finished shards."""
+    settings = encoder.settings
+    return Manifest(
+        tool_version=__version__,
+        sources=tuple(sources),
+        source_root=source_root.as_posix(),
+        model_type=settings.model_type.name,
+        template=settings.template.name,
+        tile_size_px=settings.tiles.tile_size_px,
+        tokens_per_tile=settings.tiles.tokens_per_tile,
+        max_num=settings.max_num,
+        max_length=config.max_length,
+        truncation="reject",
+        box_style=settings.box_style,
+        box_family=settings.model_type.box_family,
+        exif=config.exif,
+        media_mode=config.media,
+        media_root=state.media_base.as_posix() if config.media == "link" else None,
+        system=config.system,
+        video_frames=config.video_frames,
+        special_text=config.special_text,
+        missing_image_tag=config.missing_image_tag,
+        eos_token_id=encoder.tokenizer.encode(settings.template.end)[0],
+        context_token_id=encoder.tokenizer.context_id,
+        pad_token_id=encoder.tokenizer.pad_id,
+        fingerprints=fingerprints(encoder),
+        splits=_split_totals(plan),
+        sample_shards=tuple(_sample_shard(plan, i, written) for i, written in enumerate(sample_shards)),
+        media_shards=tuple(MediaShard(file=w.file, rows=w.rows, bytes=w.bytes, sha256=w.sha256) for w in media_shards),
+        files={
+            LEDGER_NAME: FileEntry(bytes=ledger.bytes, sha256=ledger.sha256),
+            REJECTS_NAME: FileEntry(bytes=rejects.bytes, sha256=rejects.sha256),
+        },
+        lengths=_lengths(state, parts),
+        ledger=_ledger_totals(parts),
+    )
+
+
+def _sample_shard(plan: ShardPlan, index: int, written: ShardFile) -> SampleShard:
+    counts = plan.shard_counts[index]
+    assert counts.rows == written.rows
+    return SampleShard(
+        file=written.file,
+        split=plan.samples[index].split,
+        rows=counts.rows,
+        tokens=counts.tokens,
+        trained_tokens=counts.trained_tokens,
+        tiles=counts.tiles,
+        bytes=written.bytes,
+        sha256=written.sha256,
+    )
+
+
+def _split_totals(plan: ShardPlan) -> dict[str, SplitTotals]:
+    totals: dict[str, SplitTotals] = {}
+    for split in dict.fromkeys(task.split for task in plan.samples):
+        of_split = [counts for task, counts in zip(plan.samples, plan.shard_counts, strict=True) if task.split == split]
+        total = SplitCounts()
+        for counts in of_split:
+            total = total.plus(counts)
+        totals[split] = SplitTotals(
+            rows=total.rows,
+            tokens=total.tokens,
+            trained_tokens=total.trained_tokens,
+            tiles=total.tiles,
+            shards=len(of_split),
+        )
+    return totals
+
+
+def _lengths(state: AssemblyState, parts: Sequence[Part]) -> LengthStats:
+    columns = [read_part(state.parts / f"{part.name}.samples")["length"].to_numpy() for part in parts]
+    return length_stats(np.concatenate(columns).astype(np.int32))
+
+
+def _ledger_totals(parts: Sequence[Part]) -> LedgerTotals:
+    by_code: Counter[str] = Counter()
+    for part in parts:
+        by_code.update(part.by_code)
+    num_rows = sum(part.num_rows for part in parts)
+    num_rejected = sum(part.num_rejected for part in parts)
+    return LedgerTotals(
+        rows_in=num_rows,
+        converted=num_rows - num_rejected,
+        repaired=0,
+        rejected=num_rejected,
+        duplicate=0,
+        by_code=dict(sorted(by_code.items())),
+    )

@@ -1,0 +1,406 @@
+"""The plan stage of a conversion: check, encode and hash one chunk of rows, and keep the result as a part.
+
+A part is a pure function of its rows, the media behind them and the options. It lies in a folder of its own until
+the shards are written, as Arrow files in the shard schemas: samples (whose media numbers count within the part),
+distinct media in order of first use, ledger lines, rejects, and a summary that is written last. A run that was killed
+finds its parts again by their key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from dataprep import __version__
+from dataprep.config import ConvertConfig
+from dataprep.encode import EncodedSample, Encoder, PlacedImage
+from dataprep.errors import MediaError, SourceError
+from dataprep.findings import Finding, Severity
+from dataprep.media.index import MediaFacts
+from dataprep.media.video import frame_to_png, read_frames
+from dataprep.records import hash_row, hash_text
+from dataprep.rules.base import CheckedRow, Level
+from dataprep.rules.runner import CheckerRecipe, CheckerSet
+from dataprep.rules.table import RULES
+from dataprep.shards.atomic import atomic_file
+from dataprep.shards.format import LEDGER_SCHEMA, MEDIA_SCHEMA, SAMPLES_SCHEMA, content_hash
+from dataprep.shards.samples import LedgerRow, Media, Reject, RejectFinding, Sample, SampleBox, SampleImage
+from dataprep.shards.writer import ledger_batch, media_batch, samples_batch, write_arrow, write_rejects
+from dataprep.sources import RawRow
+
+TRAIN_SPLIT = "train"
+VAL_SPLIT = "val"
+_SAMPLES_PER_BATCH = 64
+
+MediaKey = tuple[str, bytes]
+"""What makes two media the same: ``content`` and a hash, or ``path`` and a path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """One task of the plan stage.
+
+    Attributes:
+        number: Position among all chunks.
+        source: The data file, relative to the source root.
+        is_val: Whether the file was given for the split ``val``.
+        rows: Its rows.
+    """
+
+    number: int
+    source: str
+    is_val: bool
+    rows: tuple[RawRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SplitCounts:
+    """Rows, tokens, trained tokens and tiles of one split within a part."""
+
+    rows: int = 0
+    tokens: int = 0
+    trained_tokens: int = 0
+    tiles: int = 0
+
+    def plus(self, other: SplitCounts) -> SplitCounts:
+        """Return the sum of two counts."""
+        return SplitCounts(
+            self.rows + other.rows,
+            self.tokens + other.tokens,
+            self.trained_tokens + other.trained_tokens,
+            self.tiles + other.tiles,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What the later stages need to know of a planned chunk.
+
+    Attributes:
+        name: Beginning of its file names.
+        source: The data file, relative to the source root.
+        num_rows: Rows read.
+        num_rejected: Rows rejected.
+        by_code: Rows that carry each rule code.
+        examples: For each code that rejected rows, the number of rows and the first of them in words.
+        splits: Counts by split.
+        media_keys: Kind and hexadecimal key of each of its media, in order.
+        media_bytes: Size of each of them in a media shard.
+    """
+
+    name: str
+    source: str
+    num_rows: int
+    num_rejected: int
+    by_code: dict[str, int]
+    examples: dict[str, tuple[int, str]]
+    splits: dict[str, SplitCounts]
+    media_keys: list[tuple[str, str]]
+    media_bytes: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRecipe:
+    """Makes a planner; picklable.
+
+    Attributes:
+        config: The options.
+        folder: Where parts are kept.
+        media_base: Folder that stored media paths are relative to.
+    """
+
+    config: ConvertConfig
+    folder: Path
+    media_base: Path
+
+    def __call__(self) -> Planner:
+        """Load the tokenizer and make a planner."""
+        return Planner(self, CheckerRecipe(self.config, Level.TOKENS)())
+
+
+class Planner:
+    """Plans chunks; one per worker process."""
+
+    def __init__(self, recipe: PlanRecipe, checkers: CheckerSet) -> None:
+        assert checkers.encoder is not None
+        self.recipe = recipe
+        self.config = recipe.config
+        self.checkers = checkers
+        self.encoder: Encoder = checkers.encoder
+        self.split = self.config.parse_split()
+        self._hashes: dict[Path, bytes] = {}
+
+    def hash_file(self, path: Path) -> bytes:
+        """Return the content hash of a file; each file is read once."""
+        if path not in self._hashes:
+            self._hashes[path] = content_hash(read_media_file(path))
+        return self._hashes[path]
+
+    def part_key(self, chunk: Chunk) -> str:
+        """Return what a part of this chunk must have been made from to be used again."""
+        options = asdict(replace(self.config, jobs=1, on_bad="error", max_bad_ratio=0.0, val=()))
+        facts = [__version__, self.encoder.tokenizer.fingerprint, str(self.encoder.settings.tiles), str(options)]
+        digest = hashlib.sha256("\0".join([*facts, chunk.source, str(chunk.is_val)]).encode())
+        for row in chunk.rows:
+            digest.update(f"\0{row.location.line}\0{row.starts_with_bom}\0".encode() + row.text)
+        return digest.hexdigest()
+
+
+def read_media_file(path: Path) -> bytes:
+    """Return a media file's bytes.
+
+    Raises:
+        SourceError: If it cannot be read any more, though its header could be.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read any more ({error.strerror}); leave media alone during a run") from error
+
+
+def plan_chunk(planner: Planner, chunk: Chunk) -> Part:
+    """Plan one chunk, or take over the part that an earlier run made of the same rows."""
+    name = f"part-{chunk.number:06d}"
+    key = planner.part_key(chunk)
+    summary = planner.recipe.folder / f"{name}.json"
+    if summary.is_file():
+        stored = json.loads(summary.read_text(encoding="utf-8"))
+        if stored.pop("key") == key:
+            return _part_from_json(stored)
+    builder = PartBuilder(planner, chunk, name)
+    for row in chunk.rows:
+        builder.add(planner.checkers.for_file(row.location.path).check(row))
+    part = builder.write()
+    with atomic_file(summary) as file:
+        file.write(json.dumps({**asdict(part), "key": key}).encode())
+    return part
+
+
+def _part_from_json(stored: dict[str, Any]) -> Part:
+    stored["splits"] = {name: SplitCounts(**counts) for name, counts in stored["splits"].items()}
+    stored["examples"] = {code: (count, text) for code, (count, text) in stored["examples"].items()}
+    stored["media_keys"] = [(kind, key) for kind, key in stored["media_keys"]]
+    return Part(**stored)
+
+
+@dataclass(slots=True)
+class _MediaTable:
+    """The distinct media of a part, in order of first use."""
+
+    numbers: dict[MediaKey, int] = field(default_factory=dict)
+    rows: list[Media] = field(default_factory=list)
+
+    def add(self, key: MediaKey, media: Media) -> int:
+        number = self.numbers.setdefault(key, len(self.rows))
+        if number == len(self.rows):
+            self.rows.append(media)
+        return number
+
+
+class PartBuilder:
+    """Collects what becomes of the rows of one chunk."""
+
+    def __init__(self, planner: Planner, chunk: Chunk, name: str) -> None:
+        self.planner = planner
+        self.chunk = chunk
+        self.name = name
+        self.media = _MediaTable()
+        self.converted: list[tuple[CheckedRow, bytes, list[int], str]] = []
+        self.ledger: list[LedgerRow] = []
+        self.rejects: list[Reject] = []
+        self.by_code: dict[str, int] = {}
+        self.examples: dict[str, tuple[int, str]] = {}
+
+    def add(self, row: CheckedRow) -> None:
+        """Take a checked row in: convert or reject it."""
+        row_hash = hash_row(row.value) if row.value is not None else hash_text(row.raw.text)
+        numbers: list[int] = []
+        if not row.has_errors:
+            try:
+                numbers = self._place_media(row)
+            except MediaError as error:
+                row.findings.insert(0, _undecodable(row, error))
+        codes = tuple(dict.fromkeys(finding.code for finding in row.findings))
+        for code in codes:
+            self.by_code[code] = self.by_code.get(code, 0) + 1
+        if row.has_errors:
+            self._reject(row, row_hash, codes)
+            return
+        split = self._choose_split(row, row_hash, numbers)
+        line = row.raw.location.line
+        self.ledger.append(LedgerRow(self.chunk.source, line, row_hash, "converted", codes, split))
+        self.converted.append((row, row_hash, numbers, split))
+
+    def _reject(self, row: CheckedRow, row_hash: bytes, codes: tuple[str, ...]) -> None:
+        line = row.raw.location.line
+        self.ledger.append(LedgerRow(self.chunk.source, line, row_hash, "rejected", codes))
+        findings = tuple(RejectFinding(f.code, f.field, f.message) for f in row.findings)
+        self.rejects.append(Reject(self.chunk.source, line, row_hash, findings, row.raw.text))
+        for finding in {f.code: f for f in reversed(row.findings) if f.severity is Severity.ERROR}.values():
+            count, text = self.examples.get(finding.code, (0, f"{finding.location}: {finding.message}"))
+            self.examples[finding.code] = (count + 1, text)
+
+    def _place_media(self, row: CheckedRow) -> list[int]:
+        """Return the media number of each image and frame, in slot order."""
+        assert row.layout is not None
+        frames = {i: self._read_video(row, i) for i in range(len(row.videos))}
+        return [
+            self.media.add(*self._image_media(row.images[placed.source]))
+            if placed.kind == "image"
+            else self.media.add(*frames[placed.source][placed.frame_index])
+            for placed in row.layout.images
+        ]
+
+    def _image_media(self, facts: MediaFacts) -> tuple[MediaKey, Media]:
+        header = facts.header
+        assert header is not None
+        media = Media(
+            hash=None,
+            bytes=None,
+            path=None,
+            size=None,
+            mtime_ns=None,
+            format=header.format.lower(),
+            width=header.width,
+            height=header.height,
+            orientation=header.orientation,
+        )
+        if facts.data is not None:
+            digest = content_hash(facts.data)
+            return ("content", digest), replace(media, hash=digest, bytes=facts.data, size=len(facts.data))
+        assert facts.path is not None
+        if self.planner.config.media == "link":
+            return self._link(facts.path, media)
+        digest = self.planner.hash_file(facts.path)
+        media = replace(media, hash=digest, path=self._relative(facts.path), size=facts.path.stat().st_size)
+        return ("content", digest), media
+
+    def _read_video(self, row: CheckedRow, index: int) -> dict[int, tuple[MediaKey, Media]]:
+        """Return key and media of each frame that is used, by its number in the video."""
+        facts = row.videos[index]
+        video, layout = facts.video, row.layout
+        assert video is not None
+        assert facts.path is not None
+        assert layout is not None
+        wanted = sorted({i.frame_index for i in layout.images if i.kind == "frame" and i.source == index})
+        media = Media(None, None, None, None, None, video.format.lower(), video.width, video.height)
+        if self.planner.config.media == "link":
+            return dict.fromkeys(wanted, self._link(facts.path, media))
+        placed = {}
+        for frame_index, frame in zip(wanted, read_frames(facts.path, wanted), strict=True):
+            png = frame_to_png(frame)
+            digest = content_hash(png)
+            stored = replace(media, hash=digest, bytes=png, size=len(png), format="png")
+            placed[frame_index] = (("content", digest), stored)
+        return placed
+
+    def _link(self, path: Path, media: Media) -> tuple[MediaKey, Media]:
+        relative, facts = self._relative(path), path.stat()
+        linked = replace(media, path=relative, size=facts.st_size, mtime_ns=facts.st_mtime_ns)
+        return ("path", relative.encode()), linked
+
+    def _relative(self, path: Path) -> str:
+        base = self.planner.recipe.media_base
+        relative = os.path.relpath(path, base)
+        return path.resolve().as_posix() if relative.startswith("..") else Path(relative).as_posix()
+
+    def _choose_split(self, row: CheckedRow, row_hash: bytes, numbers: list[int]) -> str:
+        """Draw the row's split from the content of its media, so that one picture is never on both sides."""
+        if self.chunk.is_val:
+            return VAL_SPLIT
+        if self.planner.split is None:
+            return TRAIN_SPLIT
+        name, share = self.planner.split
+        paths = [facts.path for facts in (*row.images, *row.videos) if facts.path is not None]
+        digests = [self.planner.hash_file(path) for path in paths] if paths else []
+        digests += [content_hash(facts.data) for facts in row.images if facts.data is not None]
+        drawn = int.from_bytes(min(digests, default=row_hash)[:8], "big") / 2**64
+        return name if drawn < share else TRAIN_SPLIT
+
+    def write(self) -> Part:
+        """Write the part's files and return what there is to know of it."""
+        stem = self.planner.recipe.folder / self.name
+        samples = self._encode()
+        batches = (samples_batch(samples[i : i + _SAMPLES_PER_BATCH]) for i in range(0, len(samples), _SAMPLES_PER_BATCH))
+        write_arrow(stem.with_suffix(".samples"), SAMPLES_SCHEMA, batches)
+        media = (media_batch([entry]) for entry in self.media.rows)
+        write_arrow(stem.with_suffix(".media"), MEDIA_SCHEMA, media)
+        write_arrow(stem.with_suffix(".ledger"), LEDGER_SCHEMA, [ledger_batch(self.ledger)])
+        write_rejects(stem.with_suffix(".rejects"), self.rejects)
+        return Part(
+            name=self.name,
+            source=self.chunk.source,
+            num_rows=len(self.chunk.rows),
+            num_rejected=len(self.rejects),
+            by_code=self.by_code,
+            examples=self.examples,
+            splits=_count_splits(samples),
+            media_keys=[(kind, key.hex()) for kind, key in self.media.numbers],
+            media_bytes=[entry.size or 0 for entry in self.media.rows],
+        )
+
+    def _encode(self) -> list[Sample]:
+        layouts = [row.layout for row, _, _, _ in self.converted if row.layout is not None]
+        encoded = self.planner.encoder.encode(layouts)
+        return [self._sample(*entry, tokens) for entry, tokens in zip(self.converted, encoded, strict=True)]
+
+    def _sample(
+        self, row: CheckedRow, row_hash: bytes, numbers: list[int], split: str, encoded: EncodedSample
+    ) -> Sample:
+        layout = row.layout
+        assert layout is not None
+        return Sample(
+            input_ids=encoded.input_ids,
+            labels=encoded.labels,
+            images=tuple(_sample_image(*pair) for pair in zip(layout.images, numbers, strict=True)),
+            prompt=layout.prompt,
+            response=layout.response,
+            boxes=tuple(SampleBox(placed.caption, *placed.box, placed.image) for placed in layout.boxes),
+            source_file=self.chunk.source,
+            source_line=row.raw.location.line,
+            row_hash=row_hash,
+            split=split,
+        )
+
+
+def _sample_image(placed: PlacedImage, number: int) -> SampleImage:
+    is_frame = placed.kind == "frame"
+    return SampleImage(
+        media=number,
+        width=placed.width,
+        height=placed.height,
+        columns=placed.grid.columns,
+        rows=placed.grid.rows,
+        tiles=placed.grid.tiles,
+        kind=placed.kind,
+        video=placed.source if is_frame else -1,
+        frame_index=placed.frame_index,
+    )
+
+
+def _count_splits(samples: Sequence[Sample]) -> dict[str, SplitCounts]:
+    counts: dict[str, SplitCounts] = {}
+    for sample in samples:
+        trained = int((sample.labels != -100).sum())
+        tiles = sum(image.tiles for image in sample.images)
+        one = SplitCounts(1, len(sample.input_ids), trained, tiles)
+        counts[sample.split] = counts.get(sample.split, SplitCounts()).plus(one)
+    return counts
+
+
+def _undecodable(row: CheckedRow, error: MediaError) -> Finding:
+    """Return the finding for a video whose container is fine, but whose frames are not."""
+    return Finding(
+        code="V352",
+        name=RULES["V352"].name,
+        severity=Severity.ERROR,
+        location=row.raw.location,
+        field="videos",
+        message=str(error),
+        help="play the file; convert it with ffmpeg or leave the row out",
+    )

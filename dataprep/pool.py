@@ -1,0 +1,73 @@
+"""Run one function over many tasks, in order, in this process or in a pool of processes.
+
+Results come in the order of the tasks whatever the number of processes, and only a few tasks are held at a time.
+Workers are spawned, so that they inherit no threads, and build what they need once, from a picklable recipe.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, TypeVar
+
+from dataprep.errors import DataprepError
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+_TASKS_AHEAD = 3
+_state: list[Any] = []
+
+
+def run_ordered(
+    work: Callable[[Any, Task], Result],
+    tasks: Iterable[Task],
+    *,
+    build: Callable[[], Any],
+    jobs: int = 1,
+) -> Iterator[Result]:
+    """Yield ``work(state, task)`` for each task, in order.
+
+    Args:
+        work: A module-level function.
+        tasks: Picklable; consumed as a stream.
+        build: Makes the state that every call is given, once per process; picklable.
+        jobs: Number of processes; 1 works in this one.
+
+    Raises:
+        DataprepError: If a worker process dies.
+    """
+    if jobs <= 1:
+        state = build()
+        for task in tasks:
+            yield work(state, task)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_build_state, initargs=(build,)) as pool:
+        waiting: deque[Future[Result]] = deque()
+        try:
+            for task in tasks:
+                waiting.append(pool.submit(_call, work, task))
+                if len(waiting) >= _TASKS_AHEAD * jobs:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        except BrokenProcessPool as error:
+            raise DataprepError(
+                "a worker process died (out of memory, or killed); run the command again with fewer jobs (-j 1): "
+                "a conversion continues where it stopped"
+            ) from error
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _build_state(build: Callable[[], Any]) -> None:
+    _state[:] = [build()]
+
+
+def _call(work: Callable[[Any, Task], Result], task: Task) -> Result:
+    return work(_state[0], task)
