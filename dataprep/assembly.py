@@ -70,6 +70,16 @@ class AssemblyState:
     media_base: Path
 
 
+@dataclass(frozen=True, slots=True)
+class WrittenFiles:
+    """Every file of a shard directory but the manifest."""
+
+    media: list[ShardFile]
+    samples: list[ShardFile]
+    ledger: ShardFile
+    rejects: ShardFile
+
+
 def plan_shards(parts: Sequence[Part]) -> ShardPlan:
     """Number the distinct media of all parts in input order and cut everything into shards."""
     plan = ShardPlan()

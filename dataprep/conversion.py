@@ -19,6 +19,7 @@ from pathlib import Path
 from dataprep.assembly import (
     AssemblyState,
     ShardPlan,
+    WrittenFiles,
     join_rejects,
     plan_shards,
     write_ledger,
@@ -26,7 +27,6 @@ from dataprep.assembly import (
     write_samples_shard,
 )
 from dataprep.config import ConvertConfig
-from dataprep.encode import Encoder
 from dataprep.errors import ConfigError, DataprepError, SourceError
 from dataprep.linting import cut_chunks
 from dataprep.manifests import build_manifest
@@ -121,10 +121,9 @@ def convert(
     _refuse_bad_rows(parts, config)
     plan = plan_shards(parts)
     state = AssemblyState(parts_folder, out, media_base)
-    manifest = _write_shards(
-        state, plan, parts, config=config, encoder=encoder, sources=reader.entries, source_root=source_root,
-        progress=progress,
-    )  # fmt: skip
+    written = _write_shards(state, plan, parts, jobs=config.jobs, progress=progress)
+    listed = (source_root, reader.entries)
+    manifest = build_manifest(state, plan, parts, config=config, encoder=encoder, sources=listed, written=written)
     write_manifest(out, manifest)
     shutil.rmtree(parts_folder)
     return manifest
@@ -214,31 +213,19 @@ def _refuse_bad_rows(parts: Sequence[Part], config: ConvertConfig) -> None:
 
 
 def _write_shards(
-    state: AssemblyState,
-    plan: ShardPlan,
-    parts: Sequence[Part],
-    *,
-    config: ConvertConfig,
-    encoder: Encoder,
-    sources: Sequence[SourceEntry],
-    source_root: Path,
-    progress: Progress,
-) -> Manifest:
+    state: AssemblyState, plan: ShardPlan, parts: Sequence[Part], *, jobs: int, progress: Progress
+) -> WrittenFiles:
     _clean(state.out)
     build = partial(_same, state)
     media, samples = [], []
-    for written in run_ordered(write_media_shard, plan.media, build=build, jobs=config.jobs):
+    for written in run_ordered(write_media_shard, plan.media, build=build, jobs=jobs):
         media.append(written)
         progress("media shards", len(media), len(plan.media))
-    for written in run_ordered(write_samples_shard, plan.samples, build=build, jobs=config.jobs):
+    for written in run_ordered(write_samples_shard, plan.samples, build=build, jobs=jobs):
         samples.append(written)
         progress("sample shards", len(samples), len(plan.samples))
     ledger = write_ledger(state.out / LEDGER_NAME, state, parts, plan)
-    rejects = join_rejects(state.out / REJECTS_NAME, state, parts)
-    return build_manifest(
-        state, plan, parts, config=config, encoder=encoder, sources=sources, source_root=source_root,
-        media_shards=media, sample_shards=samples, ledger=ledger, rejects=rejects,
-    )  # fmt: skip
+    return WrittenFiles(media, samples, ledger, join_rejects(state.out / REJECTS_NAME, state, parts))
 
 
 def _same(state: AssemblyState) -> AssemblyState:

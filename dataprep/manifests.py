@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from dataprep import __version__
-from dataprep.assembly import AssemblyState, ShardPlan, read_part
+from dataprep.assembly import AssemblyState, ShardPlan, WrittenFiles, read_part
 from dataprep.config import ConvertConfig
 from dataprep.encode import Encoder
 from dataprep.planning import Part, SplitCounts
@@ -60,19 +60,15 @@ def build_manifest(
     *,
     config: ConvertConfig,
     encoder: Encoder,
-    sources: Sequence[SourceEntry],
-    source_root: Path,
-    media_shards: Sequence[ShardFile],
-    sample_shards: Sequence[ShardFile],
-    ledger: ShardFile,
-    rejects: ShardFile,
+    sources: tuple[Path, Sequence[SourceEntry]],
+    written: WrittenFiles,
 ) -> Manifest:
-    """Return the manifest of finished shards."""
+    """Return the manifest of finished shards; ``sources`` are their root and what is to be said of each."""
     settings = encoder.settings
     return Manifest(
         tool_version=__version__,
-        sources=tuple(sources),
-        source_root=source_root.as_posix(),
+        sources=tuple(sources[1]),
+        source_root=sources[0].as_posix(),
         model_type=settings.model_type.name,
         template=settings.template.name,
         tile_size_px=settings.tiles.tile_size_px,
@@ -94,11 +90,11 @@ def build_manifest(
         pad_token_id=encoder.tokenizer.pad_id,
         fingerprints=fingerprints(encoder),
         splits=_split_totals(plan),
-        sample_shards=tuple(_sample_shard(plan, i, written) for i, written in enumerate(sample_shards)),
-        media_shards=tuple(MediaShard(file=w.file, rows=w.rows, bytes=w.bytes, sha256=w.sha256) for w in media_shards),
+        sample_shards=tuple(_sample_shard(plan, i, file) for i, file in enumerate(written.samples)),
+        media_shards=tuple(MediaShard(file=w.file, rows=w.rows, bytes=w.bytes, sha256=w.sha256) for w in written.media),
         files={
-            LEDGER_NAME: FileEntry(bytes=ledger.bytes, sha256=ledger.sha256),
-            REJECTS_NAME: FileEntry(bytes=rejects.bytes, sha256=rejects.sha256),
+            LEDGER_NAME: FileEntry(bytes=written.ledger.bytes, sha256=written.ledger.sha256),
+            REJECTS_NAME: FileEntry(bytes=written.rejects.bytes, sha256=written.rejects.sha256),
         },
         lengths=_lengths(state, parts),
         ledger=_ledger_totals(parts),

@@ -160,7 +160,9 @@ def read_media_file(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise SourceError(f"{path}: cannot be read any more ({error.strerror}); leave media alone during a run") from error
+        raise SourceError(
+            f"{path}: cannot be read any more ({error.strerror}); leave media alone during a run"
+        ) from error
 
 
 def plan_chunk(planner: Planner, chunk: Chunk) -> Part:
@@ -326,7 +328,9 @@ class PartBuilder:
         """Write the part's files and return what there is to know of it."""
         stem = self.planner.recipe.folder / self.name
         samples = self._encode()
-        batches = (samples_batch(samples[i : i + _SAMPLES_PER_BATCH]) for i in range(0, len(samples), _SAMPLES_PER_BATCH))
+        batches = (
+            samples_batch(samples[i : i + _SAMPLES_PER_BATCH]) for i in range(0, len(samples), _SAMPLES_PER_BATCH)
+        )
         write_arrow(stem.with_suffix(".samples"), SAMPLES_SCHEMA, batches)
         media = (media_batch([entry]) for entry in self.media.rows)
         write_arrow(stem.with_suffix(".media"), MEDIA_SCHEMA, media)

@@ -1,12 +1,13 @@
 """Keep the samples of a pack apart: attention that runs segment by segment.
 
-A pack is one row of tokens, (1, T), in which whole samples follow one another. ``segment_kwargs`` describes it, and the
-attention functions registered here read that description: ``dataprep_varlen`` is PyTorch's own variable-length kernel (CUDA,
-16 bit), ``dataprep_sdpa`` runs SDPA once per segment (everywhere). flash-attn reads the same description through transformers.
+A pack is one row of tokens, (1, T), in which whole samples follow one another. ``segment_kwargs`` describes it,
+and the attention functions registered here read that description: ``dataprep_varlen`` is PyTorch's own
+variable-length kernel (CUDA, 16 bit), ``dataprep_sdpa`` runs SDPA once per segment (everywhere). flash-attn
+reads the same description through transformers.
 
-The dense block-diagonal mask that transformers derives from position ids is not relied on: it costs T squared (3 to 8 times
-the time of the segments on a CPU at T of 1,024 to 4,096), and transformers drops it without a word when a cache is made,
-which ``use_cache`` does by default, so that packed samples would see each other.
+The dense block-diagonal mask that transformers derives from position ids is not relied on: it costs T squared
+(3 to 8 times the time of the segments on a CPU at T of 1,024 to 4,096), and transformers drops it without a
+word when a cache is made, which ``use_cache`` does by default, so that packed samples would see each other.
 
 Without a description (generation, padded batches) both functions are plain SDPA with transformers' own mask.
 
@@ -39,8 +40,8 @@ def segment_kwargs(lengths: Sequence[int], device: torch.device) -> dict[str, ob
         device: Where the pack's tensors are.
 
     Returns:
-        Keyword arguments for ``model(...)``: the names that transformers hands on to flash-attn, the lengths as Python
-        integers (so that no kernel has to wait for the device), and ``use_cache=False``.
+        Keyword arguments for ``model(...)``: the names that transformers hands on to flash-attn, the lengths as
+        Python integers (so that no kernel has to wait for the device), and ``use_cache=False``.
     """
     ends = torch.tensor([0, *lengths], dtype=torch.int32).cumsum(0, dtype=torch.int32)
     cu_seqlens = ends.to(device, non_blocking=True)
@@ -56,33 +57,39 @@ def segment_kwargs(lengths: Sequence[int], device: torch.device) -> dict[str, ob
 
 
 def attention_implementation(
-    choice: AttentionChoice, *, device: torch.device, dtype: torch.dtype
+    choice: AttentionChoice, *, device: torch.device, dtype: torch.dtype, use_flash_attn: bool | None = None
 ) -> dict[str, str]:
     """Choose the attention functions of a model.
 
     Args:
-        choice: ``auto`` takes the first that can run: flash-attn 3, 2, PyTorch's variable-length kernel, segment SDPA.
+        choice: ``auto`` takes the first that can run of flash-attn 3, 2, the variable-length kernel, segment SDPA.
         device: Where the model will run.
         dtype: Its compute type; the fused kernels need 16 bits.
+        use_flash_attn: True is another way to ask for ``flash``, False leaves flash-attn out of ``auto``.
 
     Returns:
-        What ``from_pretrained(attn_implementation=...)`` takes. The vision tower attends within a tile only, so it needs no
-        segments.
+        What ``from_pretrained(attn_implementation=...)`` takes. The vision tower attends within a tile only, so
+        it needs no segments.
 
     Raises:
         ModelError: If the choice is unknown, or asks for a kernel that cannot run here.
     """
     if choice not in get_args(AttentionChoice):
+        raise ModelError(f"attention {choice!r} is unknown; choose one of {', '.join(get_args(AttentionChoice))}")
+    if use_flash_attn is not None and choice != "auto" and use_flash_attn != (choice == "flash"):
         raise ModelError(
-            f"attention {choice!r} is unknown; choose one of {', '.join(get_args(AttentionChoice))}"
+            f"--use-flash-attn {str(use_flash_attn).lower()} and --attention {choice} contradict each other; "
+            "leave one out"
         )
+    choice = "flash" if use_flash_attn else choice
     fused = device.type == "cuda" and dtype in (torch.bfloat16, torch.float16)
-    flash = _installed_flash() if fused else None
+    flash = _installed_flash() if fused and use_flash_attn is not False else None
     if choice == "flash" and flash is None:
         raise ModelError(_why_no_flash(fused))
     if choice == "varlen" and not fused:
         raise ModelError(
-            f"attention 'varlen' needs a CUDA device and a 16-bit type, not {device.type} and {dtype}; use --attention sdpa"
+            f"attention 'varlen' needs a CUDA device and a 16-bit type, not {device.type} and {dtype}; "
+            "use --attention sdpa"
         )
     if choice in ("auto", "flash") and flash is not None:
         return {"text_config": flash, "vision_config": flash}
@@ -125,9 +132,7 @@ def segment_sdpa(
             scale=kwargs.get("scaling"),
             enable_gqa=query.shape[1] != key.shape[1],
         )
-        for segment in zip(
-            query.split(lengths, 2), key.split(lengths, 2), value.split(lengths, 2), strict=True
-        )
+        for segment in zip(query.split(lengths, 2), key.split(lengths, 2), value.split(lengths, 2), strict=True)
     ]
     return torch.cat(outputs_HLD, 2).transpose(1, 2).contiguous(), None
 
@@ -146,7 +151,8 @@ def segment_varlen(
         return sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
     if kwargs.get("dropout"):
         raise ModelError(
-            "PyTorch's variable-length attention has no dropout, and the model's attention_dropout is not 0; use --attention sdpa"
+            "PyTorch's variable-length attention has no dropout, and the model's attention_dropout is not 0; "
+            "use --attention sdpa"
         )
     from torch.nn.attention.varlen import varlen_attn  # CUDA only in practice: not loaded elsewhere
 
@@ -177,7 +183,7 @@ def _installed_flash() -> str | None:
 
 def _why_no_flash(fused: bool) -> str:
     if not fused:
-        return "flash-attn runs on a CUDA device in bfloat16 or float16 only; use --attention auto, or change --device and --dtype"
+        return "flash-attn runs on CUDA in bfloat16 or float16 only; use --attention auto, or change --device and --dtype"
     return "flash-attn is not installed; install it with pip install 'dataprep-vl[flash]', or use --attention auto"
 
 

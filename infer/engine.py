@@ -1,9 +1,9 @@
 """Generate answers for a batch of prompts, greedily.
 
-Prompts are padded on the left; every row gets positions counted from its own first token and a mask that hides the padding, so
-that a row's answer does not depend on its neighbours (equal text in float32, shown by a test). Image features are computed
-once per prompt, in batches of tiles; the key/value cache grows with the answer. No sampling, no streaming, no refilling of
-finished rows yet.
+Prompts are padded on the left; every row gets positions counted from its own first token and a mask that hides
+the padding, so that a row's answer does not depend on its neighbours (equal text in float32, shown by a test).
+Image features are computed once per prompt, in batches of tiles; the key/value cache grows with the answer. No
+sampling, no streaming, no refilling of finished rows yet.
 
 Letters: B rows, P prompt tokens (padded), V vocabulary, D hidden size.
 """
@@ -14,15 +14,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from dataprep.shards.reader import Sample
 from transformers import DynamicCache
 
+from dataprep.shards.reader import Sample
 from infer.errors import ModelError
 from infer.inputs import IGNORE_INDEX, normalise_tiles
 from infer.model import base_model
 
 _TILES_PER_CALL = 32
-"""Tiles that go through the vision tower at once; bounds its activations (448 px: about 1 GB in bfloat16 for ViT-300M)."""
+"""Tiles that go through the vision tower at once; bounds its activations (448 px: about 1 GB in bfloat16 for
+ViT-300M)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +107,7 @@ def image_features(inner: Any, tiles_NSSC: np.ndarray) -> torch.Tensor:
     chunks = torch.from_numpy(tiles_NSSC).split(_TILES_PER_CALL)
     return torch.cat(
         [
-            inner.get_image_features(
-                pixel_values=normalise_tiles(chunk.to(inner.device), inner.dtype)
-            ).pooler_output
+            inner.get_image_features(pixel_values=normalise_tiles(chunk.to(inner.device), inner.dtype)).pooler_output
             for chunk in chunks
         ]
     )
@@ -124,10 +123,8 @@ def _check_room(inner: Any, prompts: Sequence[Prompt], settings: GenerationSetti
         )
 
 
-def _left_pad(
-    inner: Any, prompts: Sequence[Prompt], settings: GenerationSettings
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return embeddings (B, P, D) of the padded prompts, and a mask (B, P + max_new_tokens) that is False on padding."""
+def _left_pad(inner: Any, prompts: Sequence[Prompt], settings: GenerationSettings) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return embeddings (B, P, D) of the padded prompts, and a mask (B, P + max_new_tokens): 0 on padding."""
     width = max(len(prompt.input_ids) for prompt in prompts)
     ids = np.full((len(prompts), width), settings.stop_ids[0], dtype=np.int64)
     mask = np.ones((len(prompts), width + settings.max_new_tokens), dtype=np.int64)

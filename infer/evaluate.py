@@ -1,8 +1,9 @@
 """Evaluate a model on a split of shards: answer every sample, compare with its reference, write each answer down.
 
-Shards and a model go in; a report (a dictionary of numbers) comes out, and ``predictions.jsonl`` with exactly one line per
-sample, in the order of the shards, named by source file and line. A sample that cannot be read becomes a line with ``error``
-and counts as wrong; it never vanishes. Boxes are read from reference and answer by the codec that conversion used.
+Shards and a model go in; a report (a dictionary of numbers) comes out, and ``predictions.jsonl`` with exactly
+one line per sample, in the order of the shards, named by source file and line. A sample that cannot be read
+becomes a line with ``error`` and counts as wrong; it never vanishes. Boxes are read from reference and answer
+by the codec that conversion used.
 """
 
 import json
@@ -10,7 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ class EvalOptions:
     """Samples that are answered at once."""
     max_new_tokens: int = 256
     """Most tokens of an answer."""
-    model: ModelOptions = ModelOptions()
+    model: ModelOptions = field(default_factory=ModelOptions)
     """Device, type and attention."""
 
     def out_folder(self) -> Path:
@@ -57,7 +58,9 @@ class EvalOptions:
         return self.out or (self.adapter or Path()) / f"eval-{self.split}"
 
 
-def evaluate_shards(shards_dir: Path | str, model_dir: Path | str, options: EvalOptions | None = None) -> dict[str, Any]:
+def evaluate_shards(
+    shards_dir: Path | str, model_dir: Path | str, options: EvalOptions | None = None
+) -> dict[str, Any]:
     """Answer every sample of a split, and write predictions and report.
 
     Args:
@@ -66,8 +69,8 @@ def evaluate_shards(shards_dir: Path | str, model_dir: Path | str, options: Eval
         options: Split, adapter, output and sizes.
 
     Returns:
-        The report: counts, ``exact_match``, ``grounding`` (mean IoU and P@0.5 over the samples whose reference has boxes) and
-        what was evaluated.
+        The report: counts, ``exact_match``, ``grounding`` (mean IoU and P@0.5 over the samples whose reference
+        has boxes) and what was evaluated.
 
     Raises:
         ModelError: If model, adapter and shards do not fit together.
@@ -103,9 +106,7 @@ def predict(
     """
     inner = base_model(model)
     check_fits(inner.config, shards.manifest)
-    settings = GenerationSettings(
-        stop_ids=stop_ids(tokenizer, shards.manifest), max_new_tokens=options.max_new_tokens
-    )
+    settings = GenerationSettings(stop_ids=stop_ids(tokenizer, shards.manifest), max_new_tokens=options.max_new_tokens)
     codec = BoxCodec(style=shards.manifest.box_style, family=shards.manifest.box_family)
     lengths = shards.column("length")
     by_length = sorted(rows, key=lambda row: (-int(lengths[row]), int(row)))
@@ -177,8 +178,8 @@ def stop_ids(tokenizer: TextTokenizer, manifest: Manifest) -> tuple[int, ...]:
     end = tokenizer.encode(TEMPLATES[manifest.template].end)
     if len(end) != 1:
         raise ModelError(
-            f"the template's end {TEMPLATES[manifest.template].end!r} is {len(end)} tokens in this tokenizer, expected one; "
-            "use the tokenizer of the model that the template belongs to"
+            f"the template's end {TEMPLATES[manifest.template].end!r} is {len(end)} tokens in this tokenizer, "
+            "expected one; use the tokenizer of the model that the template belongs to"
         )
     return tuple(dict.fromkeys((end[0], manifest.eos_token_id)))
 

@@ -1,8 +1,9 @@
 """Turn samples of a shard into what a model's forward call takes.
 
-Encoded media become uint8 tiles on the host (`TileReader`, with a small cache of decoded images), samples become one packed
-row of tokens (`collate_pack`), and pixels are normalised on the device, so that a quarter of the float32 bytes travels. Ids and
-labels pass through untouched. Nothing here plans packs, and nothing here runs the model.
+Encoded media become uint8 tiles on the host (`TileReader`, with a small cache of decoded images), samples
+become one packed row of tokens (`collate_pack`), and pixels are normalised on the device, so that a quarter of
+the float32 bytes travels. Ids and labels pass through untouched. Nothing here plans packs, and nothing here
+runs the model.
 
 Letters: N tiles, S tile side in pixels, C channels, T tokens, K trained positions.
 """
@@ -14,14 +15,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from PIL import Image
+
+from dataprep.errors import MediaError, ShardError
 from dataprep.media.decode import cut_tiles, open_rgb
 from dataprep.media.video import read_frames
 from dataprep.shards.format import IGNORE_INDEX, KIND_FRAME, MEDIA_LINK
 from dataprep.shards.reader import Shards
 from dataprep.shards.samples import Sample, SampleImage
-from PIL import Image
-
-from dataprep.errors import MediaError, ShardError
 from dataprep.tiling import TileGrid
 from infer.attention import segment_kwargs
 from infer.errors import SampleError
@@ -63,7 +64,8 @@ class PackBatch:
         return self._map(lambda tensor: tensor.pin_memory())
 
     def forward_kwargs(self, dtype: torch.dtype) -> dict[str, object]:
-        """Return the arguments of ``model(...)`` that give the logits at the trained positions, (1, K, vocabulary)."""
+        """Return the arguments of ``model(...)`` that give logits at the trained positions only: (1, K, vocabulary).
+        """
         kwargs = segment_kwargs(self.segment_lengths, self.input_ids.device)
         kwargs |= {"input_ids": self.input_ids, "position_ids": self.position_ids}
         kwargs |= {"logits_to_keep": self.target_positions}
@@ -211,8 +213,7 @@ def normalise_tiles(tiles_NSSC: torch.Tensor, dtype: torch.dtype) -> torch.Tenso
     Source: InternVL's transform (ImageNet mean and deviation), computed in float32 and then cast to `dtype`.
     """
     mean, std = (
-        torch.tensor(values, device=tiles_NSSC.device).view(3, 1, 1)
-        for values in (IMAGENET_MEAN, IMAGENET_STD)
+        torch.tensor(values, device=tiles_NSSC.device).view(3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD)
     )
     pixels_NCSS = tiles_NSSC.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.contiguous_format)
     return pixels_NCSS.div_(255).sub_(mean).div_(std).to(dtype)

@@ -1,21 +1,25 @@
 """Load an InternVL model in the native transformers layout, and hold it against the shards it is to read.
 
-Input is a local folder with ``config.json`` (model type ``internvl``) and safetensors weights, or a configuration to build
-from scratch; output is an ``InternVLForConditionalGeneration`` on its device, or a ``PeftModel`` around one. Nothing is
-downloaded, no code of the folder is run, and pickled weights are not opened. Original InternVL folders (``internvl_chat``)
-are recognised and refused.
+Input is a local folder with ``config.json`` (model type ``internvl``) and safetensors weights, or a
+configuration to build from scratch; output is an ``InternVLForConditionalGeneration`` on its device, or a
+``PeftModel`` around one. Nothing is downloaded, no code of the folder is run, and pickled weights are not
+opened. Original InternVL folders (``internvl_chat``) are recognised and refused.
 """
 
 import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from dataprep.shards.manifest import Manifest
 from safetensors import SafetensorError
 from transformers import InternVLConfig, InternVLForConditionalGeneration
+from transformers.utils import logging as transformers_logging
 
+from dataprep.shards.manifest import Manifest
 from infer.attention import AttentionChoice, attention_implementation
 from infer.errors import ModelError, ModelMismatchError
 
@@ -39,6 +43,17 @@ class ModelOptions:
     """A name of `DTYPES`; ``auto`` is bfloat16 on a GPU that has it and float32 elsewhere."""
     attention: AttentionChoice = "auto"
     """See `infer.attention`."""
+    use_flash_attn: bool | None = None
+    """Whether flash-attn must (True) or must not (False) be used; None leaves it to `attention`."""
+
+    def resolve_attention(self) -> dict[str, str]:
+        """Return the attention functions; raise ModelError if they cannot run here."""
+        return attention_implementation(
+            self.attention,
+            device=self.resolve_device(),
+            dtype=self.resolve_dtype(),
+            use_flash_attn=self.use_flash_attn,
+        )
 
     def resolve_device(self) -> torch.device:
         """Return the torch device; raise ModelError if it is unknown or absent."""
@@ -49,9 +64,7 @@ class ModelOptions:
         except RuntimeError as error:
             raise ModelError(f"device {self.device!r} is unknown; use auto, cpu, cuda or cuda:N") from error
         if device.type == "cuda" and not torch.cuda.is_available():
-            raise ModelError(
-                f"device {self.device!r} was asked for, but torch sees no CUDA device; use --device cpu"
-            )
+            raise ModelError(f"device {self.device!r} was asked for, but torch sees no CUDA device; use --device cpu")
         return device
 
     def resolve_dtype(self) -> torch.dtype:
@@ -64,9 +77,7 @@ class ModelOptions:
         return DTYPES[self.dtype]
 
 
-def load_model(
-    path: Path | str, options: ModelOptions | None = None, *, adapter: Path | str | None = None
-) -> Any:
+def load_model(path: Path | str, options: ModelOptions | None = None, *, adapter: Path | str | None = None) -> Any:
     """Load a model from a local folder.
 
     Args:
@@ -75,7 +86,8 @@ def load_model(
         adapter: Folder of a PEFT adapter to put on top, such as a LoRA run; its weights stay separate.
 
     Returns:
-        The model in evaluation mode, on its device. (Any: transformers' classes are too dynamic for a useful static type.)
+        The model in evaluation mode, on its device. (Any: transformers' classes are too dynamic for a useful
+        static type.)
 
     Raises:
         ModelError: If the folder, its weights or the adapter cannot be used.
@@ -83,34 +95,29 @@ def load_model(
     folder, options = Path(path), options or ModelOptions()
     read_config(folder)
     device, dtype = options.resolve_device(), options.resolve_dtype()
-    attention = attention_implementation(options.attention, device=device, dtype=dtype)
     if not any(folder.glob("*.safetensors")):
-        raise ModelError(
-            f"{folder} has a config.json but no *.safetensors weights; pickled weights are not opened"
-        )
+        raise ModelError(f"{folder} has a config.json but no *.safetensors weights; pickled weights are not opened")
+    attention = options.resolve_attention()
     try:
-        model, loading = InternVLForConditionalGeneration.from_pretrained(
-            folder,
-            dtype=dtype,
-            use_safetensors=True,
-            local_files_only=True,
-            attn_implementation=attention,
-            output_loading_info=True,
-        )
+        with terminal_bars():
+            model, loading = InternVLForConditionalGeneration.from_pretrained(
+                folder,
+                dtype=dtype,
+                use_safetensors=True,
+                local_files_only=True,
+                attn_implementation=attention,
+                output_loading_info=True,
+            )
     except (OSError, RuntimeError, SafetensorError) as error:
         raise ModelError(f"the weights in {folder} cannot be loaded: {_first_line(error)}") from error
     if loading["missing_keys"]:
         names = sorted(loading["missing_keys"])
-        raise ModelError(
-            f"{folder} lacks {len(names)} weights that its config.json asks for, such as {names[0]}"
-        )
+        raise ModelError(f"{folder} lacks {len(names)} weights that its config.json asks for, such as {names[0]}")
     model = model.to(device)
     return (model if adapter is None else _with_adapter(model, Path(adapter))).eval()
 
 
-def build_model(
-    config: InternVLConfig | dict[str, Any], options: ModelOptions | None = None, *, seed: int = 0
-) -> Any:
+def build_model(config: InternVLConfig | dict[str, Any], options: ModelOptions | None = None, *, seed: int = 0) -> Any:
     """Build a model with random weights from a configuration, for training from scratch.
 
     Args:
@@ -124,7 +131,7 @@ def build_model(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = InternVLForConditionalGeneration(settings)
-    model.set_attn_implementation(attention_implementation(options.attention, device=device, dtype=dtype))
+    model.set_attn_implementation(options.resolve_attention())
     return model.to(device=device, dtype=dtype)
 
 
@@ -143,8 +150,8 @@ def read_config(folder: Path) -> dict[str, Any]:
     model_type = content.get("model_type") if isinstance(content, dict) else None
     if model_type == "internvl_chat":
         raise ModelError(
-            f"{folder} is in the original InternVL layout (model_type 'internvl_chat'), which this release does not load yet; "
-            "use the '-hf' edition of the model, which is in the transformers layout"
+            f"{folder} is in the original InternVL layout (model_type 'internvl_chat'), which this release does not "
+            "load yet; use the '-hf' edition of the model, which is in the transformers layout"
         )
     if model_type != "internvl":
         raise ModelError(
@@ -184,6 +191,19 @@ def check_fits(config: InternVLConfig, manifest: Manifest) -> None:
         raise ModelMismatchError(
             "the vocabulary", f"of size {config.text_config.vocab_size}", f"used up to id {largest}"
         )
+
+
+@contextmanager
+def terminal_bars() -> Iterator[None]:
+    """Let transformers draw its progress bars on a terminal only."""
+    was_enabled = transformers_logging.is_progress_bar_enabled()
+    if not sys.stderr.isatty():
+        transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            transformers_logging.enable_progress_bar()
 
 
 def base_model(model: Any) -> Any:

@@ -1,9 +1,9 @@
 """Checkpoints that are whole or absent, and hold everything that a resumed run needs.
 
-``RUN/checkpoint-N`` is written under a temporary name, flushed to disk and renamed, so a folder of that name is complete. It
-holds the weights in the form that ``--adapter`` or ``--model`` opens, ``optimizer.safetensors`` (AdamW's state by parameter
-name), ``rng.safetensors`` and ``state.json``. Nothing is pickled. A full model's trained weights are float32 here; the final
-weights in RUN itself have the run's type.
+``RUN/checkpoint-N`` is written under a temporary name, flushed to disk and renamed, so a folder of that name is
+complete. It holds the weights in the form that ``--adapter`` or ``--model`` opens, ``optimizer.safetensors``
+(AdamW's state by parameter name), ``rng.safetensors`` and ``state.json``. Nothing is pickled. A full model's
+trained weights are float32 here; the final weights in RUN itself have the run's type.
 """
 
 import json
@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
+from infer.model import terminal_bars
 from train.errors import TrainError
 from train.lora import trained_parameters
 
@@ -65,7 +66,8 @@ def write_checkpoint(run: Path, state: RunState, *, model: Any, optimizer: torch
     temporary = run / f"{final.name}{_TEMPORARY}"
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
-    model.save_pretrained(temporary)
+    with terminal_bars():
+        model.save_pretrained(temporary)
     save_file(_optimizer_tensors(model, optimizer), temporary / "optimizer.safetensors")
     save_file(_rng_tensors(), temporary / "rng.safetensors")
     (temporary / "state.json").write_text(json.dumps(asdict(state), indent=1), encoding="utf-8")
@@ -85,7 +87,9 @@ def read_state(checkpoint: Path) -> RunState:
         content = json.loads((checkpoint / "state.json").read_text(encoding="utf-8"))
         return RunState(**content)
     except (OSError, ValueError, TypeError) as error:
-        raise TrainError(f"{checkpoint} is not a checkpoint of dataprep: {error}; choose another one for --resume") from error
+        raise TrainError(
+            f"{checkpoint} is not a checkpoint of dataprep: {error}; choose another one for --resume"
+        ) from error
 
 
 def restore(checkpoint: Path, *, model: Any, optimizer: torch.optim.Optimizer) -> None:
@@ -131,7 +135,8 @@ def write_final(run: Path, *, model: Any, source: Path, dtype: torch.dtype) -> N
         for name in _TOKENIZER_FILES:
             if (source / name).is_file():
                 shutil.copyfile(source / name, temporary / name)
-    model.save_pretrained(temporary)
+    with terminal_bars():
+        model.save_pretrained(temporary)
     _flush(temporary)
     for path in temporary.iterdir():
         path.replace(run / path.name)

@@ -1,7 +1,7 @@
 """The settings of a training run: one frozen dataclass, saved beside the weights.
 
-Every field is an option of ``dataprep train`` under the same name. Values are checked here and nowhere else; derived values
-(number of steps, packs per step) are computed by the loop and printed, not stored.
+Every field is an option of ``dataprep train`` under the same name. Values are checked here and nowhere else;
+derived values (number of steps, packs per step) are computed by the loop and printed, not stored.
 """
 
 import dataclasses
@@ -40,8 +40,8 @@ class TrainConfig:
     lora_dropout: float = 0.05
     """Dropout before the adapters, 0 to below 1."""
     lora_target_modules: tuple[str, ...] = ("DEFAULT",)
-    """``DEFAULT`` (q, k, v projections of the language model), ``LLM`` (all its linears, and the projector), ``ALL`` (every
-    linear, vision tower included), or module names."""
+    """``DEFAULT`` (q, k, v projections of the language model), ``LLM`` (all its linears, and the projector),
+    ``ALL`` (every linear, vision tower included), or module names."""
     freeze_vision: bool = False
     """Full training only: leave the vision tower as it is."""
     freeze_projector: bool = False
@@ -86,12 +86,14 @@ class TrainConfig:
     """Split whose loss is taken every `eval_steps`; shards without it are fine."""
 
     dtype: str = "auto"
-    """``float32``, ``bfloat16`` or ``float16``: the type of computing and of frozen weights; trained weights are kept in
-    float32. ``auto`` is bfloat16 on a GPU that has it and float32 elsewhere."""
+    """``float32``, ``bfloat16`` or ``float16``: the type of computing and of frozen weights; trained weights
+    are kept in float32. ``auto`` is bfloat16 on a GPU that has it and float32 elsewhere."""
     device: str = "auto"
     """``auto``, ``cpu``, ``cuda`` or ``cuda:N``."""
     attention: Literal["auto", "flash", "varlen", "sdpa"] = "auto"
     """Attention kernel, see `infer.attention`."""
+    use_flash_attn: bool | None = None
+    """Whether flash-attn must (True) or must not (False) be used; None leaves it to `attention`."""
     gradient_checkpointing: bool = False
     """Compute activations again in the backward pass: less memory, about a third more time."""
     num_threads: int | None = None
@@ -124,7 +126,9 @@ class TrainConfig:
                 raise TrainError(f"{name} is {getattr(self, name)}; it must be above 0")
         for name, field_type in (("sft_type", SftType), ("schedule", Schedule)):
             if getattr(self, name) not in typing.get_args(field_type):
-                raise TrainError(f"{name} is {getattr(self, name)!r}; choose one of {', '.join(typing.get_args(field_type))}")
+                raise TrainError(
+                    f"{name} is {getattr(self, name)!r}; choose one of {', '.join(typing.get_args(field_type))}"
+                )
         if not 0 <= self.lora_dropout < 1:
             raise TrainError(f"lora_dropout is {self.lora_dropout}; it must be at least 0 and below 1")
         frozen = (self.freeze_vision, self.freeze_projector, self.freeze_language)

@@ -1,9 +1,10 @@
 """From shard directories to batches: the plan of packs, and a loader that decodes ahead of the loop.
 
-The plan is a pure function of (lengths, pack length, seed, epoch): packs of row numbers, epoch after epoch, each pack known by its
-number in that sequence, so that a resumed run goes on at the right one. The loader turns packs into `PackBatch` in order,
-in threads: PIL and numpy release the interpreter lock, tiles need not be copied between processes, and the cache of
-decoded images is shared. A sample longer than a pack is refused before anything is read.
+The plan is a pure function of (lengths, pack length, seed, epoch): packs of row numbers, epoch after epoch,
+each pack known by its number in that sequence, so that a resumed run goes on at the right one. The loader turns
+packs into `PackBatch` in order, in threads: PIL and numpy release the interpreter lock, tiles need not be
+copied between processes, and the cache of decoded images is shared. A sample longer than a pack is refused
+before anything is read.
 """
 
 import hashlib
@@ -64,13 +65,16 @@ class PackPlan:
                 self._rows += [(number, int(row)) for row in rows]
         if not self._rows:
             known = sorted({name for directory in shards for name in directory.manifest.splits})
-            raise TrainError(f"the shards have no samples in split {split!r}; their splits: {', '.join(known) or 'none'}")
+            raise TrainError(
+                f"the shards have no samples in split {split!r}; their splits: {', '.join(known) or 'none'}"
+            )
         self.lengths = np.concatenate(lengths)
         self._refuse_long(shards)
         self._planned: dict[int, list[np.ndarray]] = {}
 
     def epoch(self, number: int) -> list[np.ndarray]:
-        """Return the packs of an epoch, each an array of sample numbers; only the newest two epochs are remembered."""
+        """Return the packs of an epoch, each an array of sample numbers. The newest two epochs are remembered.
+        """
         if number not in self._planned:
             self._planned = {epoch: packs for epoch, packs in self._planned.items() if epoch == number - 1}
             self._planned[number] = self._plan(number)
@@ -114,15 +118,17 @@ class PackPlan:
             number, row = self._rows[longest]
             raise TrainError(
                 f"{location(shards[number][row])}: {self.lengths[longest]:,} tokens do not fit into a pack of "
-                f"{self._config.pack_length:,}; {int((self.lengths > self._config.pack_length).sum()):,} samples are too long: "
-                f"raise --pack-length to {self.lengths[longest]}, or convert with a smaller --max-length"
+                f"{self._config.pack_length:,}; {int((self.lengths > self._config.pack_length).sum()):,} samples are "
+                f"too long: raise --pack-length to {self.lengths[longest]}, or convert with a smaller --max-length"
             )
 
 
 class PackLoader:
     """Batches in the order of the plan, prepared ahead in threads; use it as an iterator and close it."""
 
-    def __init__(self, shards: Sequence[Shards], packs: Iterator[Rows], *, config: TrainConfig, model_config: object) -> None:
+    def __init__(
+        self, shards: Sequence[Shards], packs: Iterator[Rows], *, config: TrainConfig, model_config: object
+    ) -> None:
         """Take packs from `packs`, which may be endless, as they are needed.
 
         Args:

@@ -25,7 +25,11 @@ class NonFiniteLossError(TrainError):
     def __str__(self) -> str:
         shown = ", ".join(self.locations[:20])
         more = f" and {len(self.locations) - 20} more" if len(self.locations) > 20 else ""
-        kept = f"checkpoint {self.last_checkpoint} is intact" if self.last_checkpoint else "no checkpoint was written before it"
+        kept = (
+            f"checkpoint {self.last_checkpoint} is intact"
+            if self.last_checkpoint
+            else "no checkpoint was written before it"
+        )
         return (
             f"the loss of step {self.step} is not finite; its rows: {shown}{more}. {kept}; "
             "look at these rows, lower --learning-rate, or use --dtype bfloat16 in place of float16"

@@ -1,8 +1,8 @@
 """The record of a run: ``log.jsonl`` for programs, a progress bar for people.
 
-Every event is one line of JSON with at least ``event`` and ``step``, flushed at once, so that a killed run keeps its history.
-A resumed run drops the lines after its checkpoint, so that each step stands there once. The bar goes to stderr, and only to
-a terminal.
+Every event is one line of JSON with at least ``event`` and ``step``, flushed at once, so that a killed run
+keeps its history. A resumed run drops the lines after its checkpoint, so that each step stands there once. The
+bar goes to stderr, and only to a terminal.
 """
 
 import json

@@ -1,8 +1,9 @@
 """The training loop: shards and a model folder in, a run folder with an adapter or a model out.
 
-Read `train` from top to bottom: build, restore, then per step: schedule, micro-steps, clip, optimizer, log, evaluate, save.
-One process. The loss of a step is the sum of its token losses divided by the number of its trained tokens over all micro-steps,
-so that splitting a step into micro-steps, or samples into packs, changes nothing. Logits are computed at trained positions only.
+Read `train` from top to bottom: build, restore, then per step: schedule, micro-steps, clip, optimizer, log,
+evaluate, save. One process. The loss of a step is the sum of its token losses divided by the number of its
+trained tokens over all micro-steps, so that splitting a step into micro-steps, or samples into packs, changes
+nothing. Logits are computed at trained positions only.
 
 The device is waited for in the logging, evaluation and saving blocks only.
 """
@@ -27,7 +28,7 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
 from dataprep.shards.reader import Shards
-from infer.attention import attention_implementation
+from infer.conventions import CONVENTIONS, RUN_CONFIG_NAME
 from infer.evaluate import check_tokenizer
 from infer.inputs import PackBatch
 from infer.model import ModelOptions, base_model, load_model
@@ -46,23 +47,8 @@ from train.errors import NonFiniteLossError, TrainError
 from train.log import LOG_NAME, RunLog
 from train.lora import add_adapters, count_parameters, parameter_groups, unfreeze_parts
 
-CONFIG_NAME = "train_config.json"
-
 _MIXED_PRECISION = {torch.float32: "no", torch.bfloat16: "bf16", torch.float16: "fp16"}
 _PACKAGES = ("dataprep-vl", "torch", "transformers", "peft", "accelerate", "safetensors", "pyarrow", "pillow")
-
-
-@dataclass(slots=True)
-class Meter:
-    """What has happened since the last line of the log."""
-
-    losses: list[torch.Tensor] = field(default_factory=list)
-    trained_tokens: list[int] = field(default_factory=list)
-    locations: list[tuple[str, ...]] = field(default_factory=list)
-    tokens: int = 0
-    tiles: int = 0
-    wait_s: float = 0.0
-    started_s: float = field(default_factory=time.perf_counter)
 
 
 def train(config: TrainConfig) -> dict[str, Any]:
@@ -229,152 +215,11 @@ def validation_loss(
     return float(total) / max(count, 1)
 
 
-def _prepare_run(run: Path, config: TrainConfig) -> Path | None:
-    """Make the run folder; return the checkpoint to go on from, if any."""
-    checkpoints = list_checkpoints(run)
-    if config.resume is None and (checkpoints or (run / LOG_NAME).exists()):
-        raise TrainError(f"{run} already holds a run; choose another --out, or go on with --resume auto")
-    if config.resume not in (None, "auto") and not Path(config.resume).is_dir():
-        raise TrainError(f"checkpoint {config.resume} does not exist; --resume auto takes the newest one in {run}")
-    try:
-        run.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise TrainError(f"the run folder {run} cannot be made: {error.strerror}; choose another --out") from error
-    remove_leftovers(run)
-    if config.resume in (None, "auto"):
-        return checkpoints[-1] if config.resume and checkpoints else None
-    return Path(config.resume)
-
-
-def _make_accelerator(config: TrainConfig) -> tuple[Accelerator, ModelOptions, torch.dtype]:
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise TrainError("training runs in one process for now; start it without torchrun or accelerate launch")
-    if config.num_threads is not None:
-        torch.set_num_threads(config.num_threads)
-    options = ModelOptions(device=config.device, dtype=config.dtype, attention=config.attention)
-    device, dtype = options.resolve_device(), options.resolve_dtype()
-    if device.type == "cuda":
-        torch.cuda.set_device(device)
-    # accelerate keeps one state per process; a second run in it may want another device or type.
-    AcceleratorState._reset_state(reset_partial_state=True)
-    accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision=_MIXED_PRECISION[dtype])
-    torch.manual_seed(config.seed)
-    return accelerator, options, dtype
-
-
-def _build_model(config: TrainConfig, options: ModelOptions, dtype: torch.dtype, checkpoint: Path | None) -> Any:
-    if config.sft_type == "lora":
-        model = load_model(config.model, options)
-    else:
-        # Trained weights are float32, and a checkpoint of a full model holds them so; the kernel is that of `dtype`.
-        model = load_model(checkpoint or config.model, ModelOptions(device=options.device, dtype="float32", attention="sdpa"))
-        model.set_attn_implementation(attention_implementation(options.attention, device=model.device, dtype=dtype))
-    if config.gradient_checkpointing:
-        # Renamed in transformers 5.23; both names take the same argument.
-        enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
-        enable({"use_reentrant": False})
-    model = add_adapters(model, config) if config.sft_type == "lora" else unfreeze_parts(model, config, dtype)
-    return model.train()
-
-
-def _make_optimizer(model: Any, config: TrainConfig) -> torch.optim.AdamW:
-    groups = parameter_groups(model, config)
-    return torch.optim.AdamW(groups, betas=(config.adam_beta1, config.adam_beta2), fused=True)
-
-
-def _restore(
-    checkpoint: Path, identity: dict[str, object], model: Any, optimizer: torch.optim.Optimizer, accelerator: Accelerator
-) -> RunState:
-    state = read_state(checkpoint)
-    for name, value in identity.items():
-        if state.identity.get(name) != value:
-            raise TrainError(
-                f"{checkpoint} was trained with {name} {state.identity.get(name)!r}, and this run has {value!r}; "
-                "use the same settings, or start anew in another --out"
-            )
-    restore(checkpoint, model=model, optimizer=optimizer)
-    if accelerator.scaler and state.scaler:
-        accelerator.scaler.load_state_dict(state.scaler)
-    return state
-
-
-def _identity(config: TrainConfig, plan: PackPlan, shards: list[Shards]) -> dict[str, object]:
-    return {
-        "shards": [directory.manifest.checksum for directory in shards],
-        "packs": plan.fingerprint(),
-        "packs_per_step": config.micro_batch_size * config.gradient_accumulation,
-        "sft_type": config.sft_type,
-        "lora_rank": config.lora_rank if config.sft_type == "lora" else None,
-        "lora_target_modules": list(config.lora_target_modules) if config.sft_type == "lora" else None,
-    }
-
-
-def _check_tokenizer_of(source: Path, shards: list[Shards]) -> None:
-    if (source / "tokenizer.json").is_file():
-        from dataprep.tokenization import load_tokenizer
-
-        check_tokenizer(load_tokenizer(source), shards[0].manifest)
-
-
-def _write_run_config(run: Path, config: TrainConfig, shards: list[Shards], model: Any, total_steps: int) -> None:
-    content = {
-        "config": config.to_json(),
-        "total_steps": total_steps,
-        "parameters": count_parameters(model),
-        "versions": {name: _version(name) for name in _PACKAGES},
-        "shards": [
-            {
-                "path": str(directory.directory),
-                "checksum": directory.manifest.checksum,
-                "model_type": directory.manifest.model_type,
-                "fingerprint": directory.manifest.fingerprints.all,
-            }
-            for directory in shards
-        ],
-    }
-    (run / CONFIG_NAME).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:  # run from a checkout that is not installed
-        return None
-
-
-def _count(meter: Meter, batches: list[PackBatch], loss: torch.Tensor, num_trained: int) -> None:
-    meter.losses.append(loss)
-    meter.trained_tokens.append(num_trained)
-    meter.locations.append(tuple(name for batch in batches for name in batch.locations))
-    meter.tokens += sum(sum(batch.segment_lengths) for batch in batches)
-    meter.tiles += sum(0 if batch.tiles_NSSC is None else len(batch.tiles_NSSC) for batch in batches)
-
-
-def _read_losses(meter: Meter, step: int, run: Path) -> float:
-    """Return the mean loss per trained token since the last line; raise for the first step whose loss is not finite."""
-    losses = torch.stack(meter.losses).tolist()
-    for number, value in enumerate(losses):
-        if not math.isfinite(value):
-            checkpoints = list_checkpoints(run)
-            raise NonFiniteLossError(
-                step - len(losses) + number + 1, meter.locations[number], str(checkpoints[-1]) if checkpoints else None
-            )
-    return sum(map(float.__mul__, losses, map(float, meter.trained_tokens))) / sum(meter.trained_tokens)
-
-
-def _rates(meter: Meter) -> dict[str, float | str | None]:
-    seconds = max(time.perf_counter() - meter.started_s, 1e-9)
-    return {
-        "tokens_per_s": round(meter.tokens / seconds, 1),
-        "tiles_per_s": round(meter.tiles / seconds, 2),
-        "step_s": round(seconds / len(meter.losses), 5),
-        "data_wait_share": round(meter.wait_s / seconds, 4),
-    }
-
-
 @contextmanager
 def _stop_signal() -> Iterator[threading.Event]:
-    """Yield an event that the first SIGINT or SIGTERM sets; the run then saves and ends. The second SIGINT interrupts."""
+    """Yield an event that the first SIGINT or SIGTERM sets; the run then saves and ends. The second SIGINT
+    interrupts.
+    """
     stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield stop

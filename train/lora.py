@@ -1,7 +1,8 @@
 """Choose what is trained: adapters on some linear layers, or some parts of the model in full.
 
-A model has three parts, told apart by the names of its parameters: vision tower, projector, language model (with the output
-layer). Trained parameters are kept in float32 whatever the compute type, since a 16-bit AdamW step is mostly rounded away.
+A model has three parts, told apart by the names of its parameters: vision tower, projector, language model
+(with the output layer). Trained parameters are kept in float32 whatever the compute type, since a 16-bit AdamW
+step is mostly rounded away.
 """
 
 from collections.abc import Iterator
@@ -49,7 +50,9 @@ def lora_layers(model: Any, targets: tuple[str, ...]) -> list[str]:
         matches = [name for name in linears if _is_target(name, target)]
         if not matches:
             kinds = ", ".join(sorted({name.rpartition(".")[2] for name in linears}))
-            raise TrainError(f"--lora-target-modules {target!r} names no linear layer; choose DEFAULT, LLM, ALL, or of {kinds}")
+            raise TrainError(
+                f"--lora-target-modules {target!r} names no linear layer; choose DEFAULT, LLM, ALL, or of {kinds}"
+            )
         chosen.update(matches)
     return [name for name in linears if name in chosen]
 

@@ -126,6 +126,8 @@ def _check_file(path: str | Path) -> str:
         head = file.read(64)
     if head.startswith(LFS_POINTER_MAGIC):
         raise MediaError(name, *describe_foreign_bytes(head))
+    if head.startswith(_STILL_IMAGES):
+        raise MediaError(name, "not-a-video", "is a still image, not a video; name it in images")
     known = next((label for at, magic, label in _MAGICS if head.startswith(magic, at)), None)
     # Also keeps playlists out, which FFmpeg would follow to other files.
     if known is None and not head.strip(_TEXT):
@@ -133,6 +135,8 @@ def _check_file(path: str | Path) -> str:
     return known or "unknown"
 
 
+# FFmpeg opens these as videos of one frame.
+_STILL_IMAGES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"BM")
 _TEXT = bytes([*range(0x20, 0x7F), 9, 10, 13])
 
 

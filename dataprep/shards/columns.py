@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from dataprep.shards.samples import Media, Sample, SampleBox, SampleImage
 
-
 _DTYPES: dict[Any, type[np.number[Any]]] = {
     pa.int8(): np.int8,
     pa.int16(): np.int16,

@@ -1,8 +1,8 @@
 """Grounding metrics: intersection over union, and precision at a threshold.
 
-Boxes are (x1, y1, x2, y2) in 0..1 of the image, read from text by the codec that wrote the training data. One answer may hold
-several boxes: predicted and reference boxes are paired one to one, best pair first, and a box without a partner, on
-either side, counts as IoU 0. With one box on each side this is the usual definition.
+Boxes are (x1, y1, x2, y2) in 0..1 of the image, read from text by the codec that wrote the training data. One
+answer may hold several boxes: predicted and reference boxes are paired one to one, best pair first, and a box
+without a partner, on either side, counts as IoU 0. With one box on each side this is the usual definition.
 
 Source: IoU and P@0.5 as in the referring-expression literature (Mao et al. 2016, "Generation and Comprehension of
 Unambiguous Object Descriptions", section 6).

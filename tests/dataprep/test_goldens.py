@@ -72,7 +72,9 @@ def encoder_of(variant: str, options: Options) -> Encoder:
     )
 
 
-def check(row: dict[str, Any], variant: str, options: Options, *, max_length: int, special: str = "reject") -> CheckedRow:
+def check(
+    row: dict[str, Any], variant: str, options: Options, *, max_length: int, special: str = "reject"
+) -> CheckedRow:
     encoder = encoder_of(variant, options)
     context = RuleContext(
         model_type=encoder.settings.model_type,

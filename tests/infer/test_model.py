@@ -48,7 +48,9 @@ def test_the_original_layout_is_refused(fixtures: Path) -> None:
         load_model(fixtures / "checkpoints" / "internvl2-1b", CPU)
 
 
-@pytest.mark.parametrize(("content", "message"), [('{"model_type": "llama"}', "'llama'"), ("[1]", "None"), ("{", "cannot be read")])
+@pytest.mark.parametrize(
+    ("content", "message"), [('{"model_type": "llama"}', "'llama'"), ("[1]", "None"), ("{", "cannot be read")]
+)
 def test_another_config_is_refused(tmp_path: Path, content: str, message: str) -> None:
     (tmp_path / "config.json").write_text(content)
     with pytest.raises(ModelError, match=message):

@@ -29,12 +29,13 @@ class BoxCornersSwapped(Rule):
     level = Level.TEXT
 
     def check(self, row: CheckedRow, context: RuleContext) -> Iterator[Problem]:
-        """Yield the problem."""
+        """Yield each box whose corners are not top left and bottom right."""
         for entry in row.checked_record.objects or ():
-            for box in entry.boxes:
-                if box[0] > box[2] or box[1] > box[3]:
+            for x1, y1, x2, y2 in entry.boxes:
+                swapped = [text for text, is_bad in (("x1 > x2", x1 > x2), ("y1 > y2", y1 > y2)) if is_bad]
+                if swapped:
                     yield Problem(
-                        message=f"box {list(box)} has {' and '.join(a for a, bad in (('x1 > x2', box[0] > box[2]), ('y1 > y2', box[1] > box[3])) if bad)}",
+                        message=f"box {[x1, y1, x2, y2]} has {' and '.join(swapped)}",
                         field=f"{entry.field}.bbox",
                         help="write left, top, right, bottom; or is it x, y, width, height?",
                     )

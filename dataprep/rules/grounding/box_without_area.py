@@ -29,12 +29,10 @@ class BoxWithoutArea(Rule):
     level = Level.TEXT
 
     def check(self, row: CheckedRow, context: RuleContext) -> Iterator[Problem]:
-        """Yield the problem."""
+        """Yield each box of zero width or height."""
         for entry in row.checked_record.objects or ():
-            for box in entry.boxes:
-                if (box[0] == box[2] or box[1] == box[3]) and not (box[0] > box[2] or box[1] > box[3]):
-                    yield Problem(
-                        message=f"box {list(box)} has no area",
-                        field=f"{entry.field}.bbox",
-                        help="mend the annotation or leave the object out",
-                    )
+            for x1, y1, x2, y2 in entry.boxes:
+                if (x1 == x2 or y1 == y2) and x1 <= x2 and y1 <= y2:
+                    message = f"box {[x1, y1, x2, y2]} has no area"
+                    step = "mend the annotation or leave the object out"
+                    yield Problem(message=message, field=f"{entry.field}.bbox", help=step)

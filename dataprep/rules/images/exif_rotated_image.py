@@ -36,5 +36,6 @@ class ExifRotatedImage(Rule):
             return
         for facts in row.images:
             if facts.header is not None and facts.header.orientation != 1:
-                message = f"{facts.shown_source} has EXIF orientation {facts.header.orientation}; the model is shown it as stored"
+                turned = f"has EXIF orientation {facts.header.orientation}"
+                message = f"{facts.shown_source} {turned}; the model is shown it as stored"
                 yield Problem(message=message, field=facts.ref.field, help="rotate the pixels, or pass --exif apply")

@@ -35,5 +35,6 @@ class SampleTooLong(Rule):
         limit = context.max_length
         if limit is not None and row.num_tokens is not None and row.num_tokens > limit:
             text = row.num_tokens - row.num_image_tokens
-            message = f"{row.num_tokens} tokens, {row.num_tokens - limit} over --max-length {limit} ({text} text, {row.num_image_tokens} image)"
+            share = f"{text} text, {row.num_image_tokens} image"
+            message = f"{row.num_tokens} tokens, {row.num_tokens - limit} over --max-length {limit} ({share})"
             yield Problem(message=message, help="raise --max-length, lower --max-num or split the row")

@@ -34,5 +34,6 @@ class VideoShorterThanFrames(Rule):
         for facts in row.videos:
             video = facts.video
             if video is not None and video.num_frames < context.video_frames:
-                message = f"{facts.shown_source} has {video.num_frames} frames, {context.video_frames} are taken: some are repeated"
+                taken = f"{context.video_frames} are taken: some are repeated"
+                message = f"{facts.shown_source} has {video.num_frames} frames, {taken}"
                 yield Problem(message=message, field=facts.ref.field, help="use a longer clip or still images")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -78,8 +79,6 @@ def test_what_was_written_is_described(tmp_path: Path) -> None:
     written = write_arrow(tmp_path / "x.arrow", SAMPLES_SCHEMA, [samples_batch([make_sample(1)])])
     data = (tmp_path / "x.arrow").read_bytes()
     assert (written.file, written.rows, written.bytes) == ("x.arrow", 1, len(data))
-    import hashlib
-
     assert written.sha256 == hashlib.sha256(data).hexdigest()
 
 

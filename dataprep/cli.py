@@ -1,0 +1,258 @@
+"""The command line: parse, call, print, exit code. No logic of its own.
+
+Commands of other packages join through the entry-point group ``dataprep.commands`` and are imported only when they
+are run or listed; none of them loads torch to say what it does. Exit codes: 0 fine, 1 findings, 2 could not run.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from dataprep.config import ConvertConfig
+    from dataprep.conversion import BadRowsError
+
+EXIT_FINDINGS = 1
+EXIT_ERROR = 2
+
+app = typer.Typer(
+    name="dataprep",
+    help="Lint, convert, train and evaluate fine-tuning data for vision-language models of the InternVL family.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Paths = Annotated[list[str], typer.Argument(help="Data files (.jsonl, .json, .gz, .zst) or folders of them.")]
+ForModel = Annotated[str | None, typer.Option("--for", "--model-type", help="Model type, such as internvl2-8b.")]
+ModelDir = Annotated[Path | None, typer.Option("--model", help="Model folder with tokenizer.json.")]
+MediaRoot = Annotated[Path | None, typer.Option(help="Folder that media paths start at. Default: the data file's.")]
+MaxLength = Annotated[int, typer.Option(help="Most tokens of a sample, image tokens included.")]
+MaxNum = Annotated[int | None, typer.Option(help="Most tiles per image, thumbnail not counted. Default: 12.")]
+System = Annotated[str | None, typer.Option(help="System prompt of rows that name none; '' is none.")]
+BoxStyle = Annotated[Literal["swift", "internvl"], typer.Option(help="Arithmetic and text of boxes.")]
+MissingTag = Annotated[Literal["last", "first"], typer.Option(help="Query that missing <image> tags are put before.")]
+SpecialText = Annotated[Literal["reject", "keep"], typer.Option(help="Control tokens spelled out in the data.")]
+Exif = Annotated[Literal["ignore", "apply"], typer.Option(help="EXIF orientation of images.")]
+Frames = Annotated[int, typer.Option(help="Frames taken from each video.")]
+AllowUrls = Annotated[bool, typer.Option("--allow-urls", help="Fetch media given as URLs.")]
+AllowPrivate = Annotated[bool, typer.Option("--allow-private-urls", help="Fetch from private addresses too.")]
+AllowOutside = Annotated[bool, typer.Option("--allow-outside-root", help="Read media outside the media root.")]
+Jobs = Annotated[int, typer.Option("--jobs", "-j", min=1, help="Number of worker processes.")]
+OnBad = Annotated[Literal["error", "skip"], typer.Option(help="End the run on bad rows, or reject them.")]
+Format = Annotated[Literal["text", "json"], typer.Option("--format", help="What to print on standard output.")]
+
+
+def _console(*, stderr: bool = False) -> Console:
+    from rich.console import Console
+
+    return Console(stderr=stderr)
+
+
+@app.command()
+def lint(
+    paths: Paths,
+    for_model: ForModel = None,
+    model: ModelDir = None,
+    output: Format = "text",
+    level: Annotated[int | None, typer.Option(min=0, max=4, help="Ladder of cost, 0 to 4. Default: 2.")] = None,
+    media_root: MediaRoot = None,
+    max_length: MaxLength = 4096,
+    max_num: MaxNum = None,
+    system: System = None,
+    box_style: BoxStyle = "swift",
+    missing_image_tag: MissingTag = "last",
+    special_text: SpecialText = "reject",
+    exif: Exif = "ignore",
+    video_frames: Frames = 8,
+    allow_urls: AllowUrls = False,
+    allow_private_urls: AllowPrivate = False,
+    allow_outside_root: AllowOutside = False,
+    jobs: Jobs = 1,
+) -> None:
+    """Say what is wrong with data files, before a GPU is rented."""
+    from dataprep.config import LintConfig
+    from dataprep.linting import lint as run_lint
+
+    config = LintConfig(
+        model_type=for_model, model=model, level=level, media_root=media_root, max_length=max_length,
+        max_num=max_num, system=system, box_style=box_style, missing_image_tag=missing_image_tag,
+        special_text=special_text, exif=exif, video_frames=video_frames, allow_urls=allow_urls,
+        allow_private_urls=allow_private_urls, allow_outside_root=allow_outside_root, jobs=jobs,
+    )  # fmt: skip
+    from dataprep.reports.progress import count_rows
+
+    with count_rows("rows checked") as progress:
+        report = run_lint(paths, config, progress=progress)
+    if output == "json":
+        from dataprep.reports.json_report import report_object
+
+        _print_json(report_object(report))
+    else:
+        from dataprep.reports.text import print_lint
+
+        print_lint(report, _console())
+    raise typer.Exit(EXIT_FINDINGS if report.has_errors else 0)
+
+
+@app.command()
+def convert(
+    paths: Paths,
+    out: Annotated[Path, typer.Option(help="Shard directory to make.")],
+    for_model: ForModel = None,
+    model: ModelDir = None,
+    max_length: MaxLength = 4096,
+    max_num: MaxNum = None,
+    media: Annotated[Literal["embed", "link"], typer.Option(help="Copy media into the shards, or link.")] = "embed",
+    media_root: MediaRoot = None,
+    system: System = None,
+    box_style: BoxStyle = "swift",
+    missing_image_tag: MissingTag = "last",
+    special_text: SpecialText = "reject",
+    exif: Exif = "ignore",
+    video_frames: Frames = 8,
+    on_bad: OnBad = "error",
+    max_bad_ratio: Annotated[float, typer.Option(help="Largest share of bad rows that skip accepts.")] = 0.05,
+    split: Annotated[str | None, typer.Option(help="Draw a split by media content, such as val=0.01.")] = None,
+    val: Annotated[list[str] | None, typer.Option(help="Data file of the split val; may be repeated.")] = None,
+    allow_urls: AllowUrls = False,
+    allow_private_urls: AllowPrivate = False,
+    allow_outside_root: AllowOutside = False,
+    jobs: Jobs = 1,
+    output: Format = "text",
+) -> None:
+    """Turn data files into pre-tokenized Arrow shards that account for every row."""
+    from dataprep.config import ConvertConfig
+
+    config = ConvertConfig(
+        model_type=for_model, model=model, max_length=max_length, max_num=max_num, media=media,
+        media_root=media_root, system=system, box_style=box_style, missing_image_tag=missing_image_tag,
+        special_text=special_text, exif=exif, video_frames=video_frames, on_bad=on_bad,
+        max_bad_ratio=max_bad_ratio, split=split, val=tuple(val or ()), allow_urls=allow_urls,
+        allow_private_urls=allow_private_urls, allow_outside_root=allow_outside_root, jobs=jobs,
+    )  # fmt: skip
+    _convert(paths, out, config, output)
+
+
+def _convert(paths: list[str], out: Path, config: ConvertConfig, output: str) -> None:
+    from dataprep.conversion import BadRowsError
+    from dataprep.conversion import convert as run_convert
+    from dataprep.reports.progress import count_stages
+    from dataprep.reports.text import print_conversion
+
+    try:
+        with count_stages() as progress:
+            manifest = run_convert(paths, out, config, progress=progress)
+    except BadRowsError as error:
+        _refuse(error)
+    if output == "json":
+        _print_json(manifest.to_json())
+    else:
+        print_conversion(manifest, str(out), _console())
+
+
+def _refuse(error: BadRowsError) -> None:
+    from dataprep.reports.text import print_bad_rows
+
+    print_bad_rows(error, _console(stderr=True))
+    _print_error(error)
+    raise typer.Exit(EXIT_FINDINGS)
+
+
+@app.command()
+def verify(
+    directory: Annotated[Path, typer.Argument(help="Shard directory.")],
+    output: Format = "text",
+) -> None:
+    """Check every file of a shard directory against its manifest, and the rows against each other."""
+    from dataprep.shards.verify import verify as run_verify
+
+    report = run_verify(directory)
+    if output == "json":
+        _print_json({"ok": report.ok, "files_checked": report.files_checked, "problems": list(report.problems)})
+    else:
+        from dataprep.reports.text import make_visible
+
+        for problem in report.problems:
+            typer.echo(make_visible(problem))
+        typer.echo(f"{report.files_checked} files checked: {'all is well' if report.ok else 'NOT what was written'}")
+    raise typer.Exit(0 if report.ok else EXIT_FINDINGS)
+
+
+@app.command()
+def explain(code: Annotated[str, typer.Argument(help="Rule code, such as G402.")]) -> None:
+    """Print the page of a rule."""
+    from dataprep.reports.rule_pages import rule_page
+
+    typer.echo(rule_page(code))
+
+
+@app.command()
+def rules(output: Format = "text") -> None:
+    """List all rules of the linter."""
+    from dataprep.reports.rule_pages import rule_objects
+
+    entries = rule_objects()
+    if output == "json":
+        _print_json(entries)
+    else:
+        for entry in entries:
+            typer.echo(f"{entry['code']}  {entry['severity']:7}  {entry['name']:32}  {entry['summary']}")
+
+
+def _print_json(value: object) -> None:
+    import json
+
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2) + "\n"
+    sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
+    sys.stdout.buffer.flush()
+
+
+def _print_error(error: object) -> None:
+    from dataprep.reports.text import make_visible
+
+    print(f"error: {make_visible(str(error))}", file=sys.stderr)
+
+
+def _add_commands() -> None:
+    """Add the commands of the packages above; their modules are light, they import torch when they run."""
+    for entry in sorted(entry_points(group="dataprep.commands"), key=lambda entry: entry.name):
+        app.command(name=entry.name)(entry.load())
+
+
+def _dashes(arguments: list[str]) -> list[str]:
+    """Return the arguments with option names written with dashes; their values stay as they are."""
+    changed: list[str] = []
+    for index, argument in enumerate(arguments):
+        if argument == "--":
+            return changed + arguments[index:]
+        name, equals, value = argument.partition("=")
+        changed.append(name.replace("_", "-") + equals + value if argument.startswith("--") else argument)
+    return changed
+
+
+def main() -> None:
+    """Run the command line."""
+    from dataprep.errors import DataprepError
+
+    _add_commands()
+    try:
+        app(args=_dashes(sys.argv[1:]))
+    except DataprepError as error:
+        _print_error(error)
+        sys.exit(EXIT_ERROR)
+    except BrokenPipeError:
+        # The reader of our output has gone (head, less): not an error, but Python would complain while exiting.
+        sys.stderr.close()
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

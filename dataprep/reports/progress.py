@@ -1,0 +1,44 @@
+"""Progress bars with rate and time left, on standard error, silent where that is no terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+
+def _make_bar(*, has_total: bool) -> Progress:
+    console = Console(stderr=True)
+    columns = [TextColumn("{task.description}"), TextColumn("{task.completed:,.0f}"), TextColumn("{task.fields[rate]}")]
+    ends = [BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeRemainingColumn()] if has_total else []
+    return Progress(*columns, *ends, console=console, transient=True, disable=not console.is_terminal)
+
+
+@contextmanager
+def count_rows(label: str) -> Iterator[Callable[[int], None]]:
+    """Show a running count of rows; yields a function that is told of more rows."""
+    with _make_bar(has_total=False) as bar:
+        task = bar.add_task(label, total=None, rate="")
+
+        def advance(rows: int) -> None:
+            speed = bar.tasks[task].speed
+            bar.update(task, advance=rows, rate=f"{speed:,.0f}/s" if speed else "")
+
+        yield advance
+
+
+@contextmanager
+def count_stages() -> Iterator[Callable[[str, int, int], None]]:
+    """Show one bar per stage; yields a function that is told the stage, what is done and the total."""
+    with _make_bar(has_total=True) as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def advance(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bar.add_task(stage, rate="")
+            speed = bar.tasks[tasks[stage]].speed
+            bar.update(tasks[stage], completed=done, total=total, rate=f"{speed:,.0f}/s" if speed else "")
+
+        yield advance
