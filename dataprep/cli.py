@@ -221,9 +221,13 @@ def _print_error(error: object) -> None:
     print(f"error: {make_visible(str(error))}", file=sys.stderr)
 
 
-def _add_commands() -> None:
-    """Add the commands of the packages above; their modules are light, they import torch when they run."""
-    for entry in sorted(entry_points(group="dataprep.commands"), key=lambda entry: entry.name):
+def _add_commands(arguments: list[str]) -> None:
+    """Add the commands of the packages above: the one that is called, or all of them where help may be shown."""
+    called = next((argument for argument in arguments if not argument.startswith("-")), "")
+    if called in {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}:
+        return
+    entries = sorted(entry_points(group="dataprep.commands"), key=lambda entry: entry.name)
+    for entry in [entry for entry in entries if entry.name == called] or entries:
         app.command(name=entry.name)(entry.load())
 
 
@@ -242,9 +246,10 @@ def main() -> None:
     """Run the command line."""
     from dataprep.errors import DataprepError
 
-    _add_commands()
+    arguments = _dashes(sys.argv[1:])
+    _add_commands(arguments)
     try:
-        app(args=_dashes(sys.argv[1:]))
+        app(args=arguments)
     except DataprepError as error:
         _print_error(error)
         sys.exit(EXIT_ERROR)

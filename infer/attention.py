@@ -183,7 +183,9 @@ def _installed_flash() -> str | None:
 
 def _why_no_flash(fused: bool) -> str:
     if not fused:
-        return "flash-attn runs on CUDA in bfloat16 or float16 only; use --attention auto, or change --device and --dtype"
+        return (
+            "flash-attn runs on CUDA in bfloat16 or float16 only; use --attention auto, or change --device and --dtype"
+        )
     return "flash-attn is not installed; install it with pip install 'dataprep-vl[flash]', or use --attention auto"
 
 

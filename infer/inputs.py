@@ -64,8 +64,7 @@ class PackBatch:
         return self._map(lambda tensor: tensor.pin_memory())
 
     def forward_kwargs(self, dtype: torch.dtype) -> dict[str, object]:
-        """Return the arguments of ``model(...)`` that give logits at the trained positions only: (1, K, vocabulary).
-        """
+        """Return the arguments of ``model(...)`` that give logits at the trained positions only: (1, K, vocabulary)."""
         kwargs = segment_kwargs(self.segment_lengths, self.input_ids.device)
         kwargs |= {"input_ids": self.input_ids, "position_ids": self.position_ids}
         kwargs |= {"logits_to_keep": self.target_positions}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,6 +10,7 @@ from itertools import groupby
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 from PIL import Image
 
 from dataprep.shards.format import (
@@ -31,6 +33,7 @@ from dataprep.shards.manifest import (
     SourceEntry,
     SplitTotals,
     length_stats,
+    read_manifest,
     write_manifest,
 )
 from dataprep.shards.samples import LedgerRow, Media, Reject, RejectFinding, Sample, SampleBox, SampleImage
@@ -150,6 +153,28 @@ def make_shards(
     )
     write_manifest(path, replace(manifest, **(changes or {})))  # type: ignore[arg-type]
     return path
+
+
+def reseal(path: Path, name: str) -> None:
+    """Write a changed file's size and hash into the manifest, so that only its content is wrong."""
+    manifest = read_manifest(path)
+    data = (path / name).read_bytes()
+    changed = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    fixed = replace(
+        manifest,
+        sample_shards=tuple(replace(e, **changed) if e.file == name else e for e in manifest.sample_shards),
+        media_shards=tuple(replace(e, **changed) if e.file == name else e for e in manifest.media_shards),
+        files={key: FileEntry(**changed) if key == name else entry for key, entry in manifest.files.items()},
+    )
+    write_manifest(path, fixed)
+
+
+def write_nulls(file: Path) -> None:
+    """Rewrite a samples file with a null ``length`` in its first row, past the writer's own check."""
+    rows = pa.ipc.open_file(pa.BufferReader(file.read_bytes())).read_all().to_pylist()
+    rows[0]["length"] = None
+    with pa.ipc.new_file(str(file), SAMPLES_SCHEMA) as writer:
+        writer.write_batch(pa.RecordBatch.from_pylist(rows, SAMPLES_SCHEMA))
 
 
 def _reject(line: int) -> Reject:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from infer.model import terminal_bars
@@ -60,22 +61,32 @@ def list_checkpoints(run: Path) -> list[Path]:
     return [path for _, path in sorted(found)]
 
 
-def write_checkpoint(run: Path, state: RunState, *, model: Any, optimizer: torch.optim.Optimizer, keep: int) -> Path:
-    """Write checkpoint ``state.step`` of a run, then remove the oldest ones beyond `keep`."""
+def write_checkpoint(run: Path, state: RunState, model: Any, optimizer: torch.optim.Optimizer, *, keep: int) -> Path:
+    """Write checkpoint ``state.step`` of a run, then remove the oldest ones beyond `keep`.
+
+    Raises:
+        TrainError: If it cannot be written, for a full disk say; older checkpoints are then as they were.
+    """
     final = run / f"checkpoint-{state.step}"
     temporary = run / f"{final.name}{_TEMPORARY}"
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    with terminal_bars():
-        model.save_pretrained(temporary)
-    save_file(_optimizer_tensors(model, optimizer), temporary / "optimizer.safetensors")
-    save_file(_rng_tensors(), temporary / "rng.safetensors")
-    (temporary / "state.json").write_text(json.dumps(asdict(state), indent=1), encoding="utf-8")
-    _flush(temporary)
-    if final.exists():
-        shutil.rmtree(final)
-    temporary.rename(final)
-    _flush_folder(run)
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        with terminal_bars():
+            model.save_pretrained(temporary)
+        save_file(_optimizer_tensors(model, optimizer), temporary / "optimizer.safetensors")
+        save_file(_rng_tensors(), temporary / "rng.safetensors")
+        (temporary / "state.json").write_text(json.dumps(asdict(state), indent=1), encoding="utf-8")
+        _flush(temporary)
+        if final.exists():
+            shutil.rmtree(final)
+        temporary.rename(final)
+        _flush_folder(run)
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise TrainError(
+            f"{final} cannot be written: {error}; older checkpoints are intact: make room, then use --resume auto"
+        ) from error
     for old in list_checkpoints(run)[:-keep]:
         shutil.rmtree(old)
     return final

@@ -105,4 +105,5 @@ def train_command(
 def _summary(result: dict[str, object]) -> str:
     lines = [f"{result['status']} at step {result['step']} of {result['total_steps']}: {result['out']}"]
     lines += [f"{name}: {result[name]:.4f}" for name in ("loss", "val_loss") if result[name] is not None]
-    return "\n".join([*lines, f"{result['tokens_per_s']:,} tokens/s", f"next: {result['next_command']}"])
+    lines.append(f"{result['tokens']:,} tokens in {result['seconds']:,.1f} s")
+    return "\n".join([*lines, f"next: {result['next_command']}"])

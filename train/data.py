@@ -73,8 +73,7 @@ class PackPlan:
         self._planned: dict[int, list[np.ndarray]] = {}
 
     def epoch(self, number: int) -> list[np.ndarray]:
-        """Return the packs of an epoch, each an array of sample numbers. The newest two epochs are remembered.
-        """
+        """Return the packs of an epoch, each an array of sample numbers. The newest two epochs are remembered."""
         if number not in self._planned:
             self._planned = {epoch: packs for epoch, packs in self._planned.items() if epoch == number - 1}
             self._planned[number] = self._plan(number)

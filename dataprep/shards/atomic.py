@@ -13,7 +13,6 @@ import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import BinaryIO
 
 from dataprep.errors import ShardError
@@ -49,30 +48,10 @@ class HashingFile:
     def close(self) -> None:
         """Do nothing: ``atomic_file`` owns the file."""
 
-    def writable(self) -> bool:
-        """Say that the file can be written."""
-        return True
-
-    def readable(self) -> bool:
-        """Say that the file cannot be read."""
-        return False
-
-    def seekable(self) -> bool:
-        """Say that the file has no random access."""
-        return False
-
     @property
     def sha256(self) -> str:
         """Hash of everything written so far, 64 hexadecimal digits."""
         return self._sha256.hexdigest()
-
-    def __enter__(self) -> HashingFile:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 @contextlib.contextmanager

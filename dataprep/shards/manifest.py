@@ -303,7 +303,7 @@ def read_manifest_text(directory: Path) -> str:
         raise ShardFormatError(f"{path}: cannot be read ({error}); restore it or convert again") from error
 
 
-def length_stats(lengths: NDArray[np.int32] | Sequence[int]) -> LengthStats:
+def length_stats(lengths: NDArray[np.int32] | NDArray[np.int64] | Sequence[int]) -> LengthStats:
     """Summarise sample lengths in tokens; all zero when there is no sample."""
     values = np.sort(np.asarray(lengths, dtype=np.int64))
     if not len(values):

@@ -22,7 +22,7 @@ class BoxWithoutArea(Rule):
     ## Options
     None.
     ## Source
-    schemas/object.schema.json; SEMANTICS of the reference, ms-swift 2.6.1; docs/data.md
+    schemas/object.schema.json; The reference, ms-swift 2.6.1; docs/data.md
     """
 
     name = "box-without-area"

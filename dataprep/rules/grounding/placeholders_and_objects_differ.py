@@ -25,7 +25,7 @@ class PlaceholdersAndObjectsDiffer(Rule):
     ## Options
     None.
     ## Source
-    SEMANTICS of the reference, ms-swift 2.6.1; docs/data.md
+    The reference, ms-swift 2.6.1; docs/data.md
     """
 
     name = "placeholders-and-objects-differ"

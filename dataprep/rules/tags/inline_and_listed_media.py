@@ -23,7 +23,7 @@ class InlineAndListedMedia(Rule):
     ## Options
     None.
     ## Source
-    SEMANTICS of the reference, ms-swift 2.6.1; docs/data.md
+    The reference, ms-swift 2.6.1; docs/data.md
     """
 
     name = "inline-and-listed-media"

@@ -28,7 +28,7 @@ class MoreTagsThanMedia(Rule):
     ## Options
     None.
     ## Source
-    SEMANTICS of the reference, ms-swift 2.6.1; docs/data.md
+    The reference, ms-swift 2.6.1; docs/data.md
     """
 
     name = "more-tags-than-media"

@@ -35,7 +35,7 @@ class SpecialTokenInText(Rule):
     ## Options
     None.
     ## Source
-    SEMANTICS of the reference, ms-swift 2.6.1; docs/data.md
+    The reference, ms-swift 2.6.1; docs/data.md
     """
 
     name = "special-token-in-text"

@@ -23,7 +23,7 @@ class AnswerMissing(Rule):
     ## Options
     None.
     ## Source
-    SEMANTICS of the reference, ms-swift 2.6.1; docs/data.md
+    The reference, ms-swift 2.6.1; docs/data.md
     """
 
     name = "answer-missing"

@@ -25,7 +25,7 @@ class UnknownFieldNearKnown(Rule):
     ## Options
     None.
     ## Source
-    SEMANTICS of the reference, ms-swift 2.6.1; docs/data.md
+    The reference, ms-swift 2.6.1; docs/data.md
     """
 
     name = "unknown-field-near-known"

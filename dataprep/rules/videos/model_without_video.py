@@ -22,7 +22,7 @@ class ModelWithoutVideo(Rule):
     ## Options
     None.
     ## Source
-    SEMANTICS of the reference, ms-swift 2.6.1; docs/data.md
+    The reference, ms-swift 2.6.1; docs/data.md
     """
 
     name = "model-without-video"

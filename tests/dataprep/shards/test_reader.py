@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import pickle
 import subprocess
@@ -14,13 +15,15 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from factories import default_samples, make_media, make_sample, make_shards
+from factories import default_samples, make_media, make_sample, make_shards, reseal, write_nulls
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dataprep.errors import ShardError, ShardFormatError, ShardHashError, ShardVersionError
-from dataprep.shards.format import SAMPLES_BATCH_ROWS
+from dataprep.shards.arrow_file import check_hash
+from dataprep.shards.format import SAMPLES_BATCH_ROWS, content_hash
 from dataprep.shards.reader import Media, Sample, SampleBox, SampleImage, open_shards
+from dataprep.shards.verify import verify
 
 
 def assert_same_sample(actual: Sample, expected: Sample) -> None:
@@ -263,6 +266,58 @@ def test_an_arrow_file_with_other_columns_or_rows_is_refused(tmp_path: Path) -> 
         (tmp_path / "other").replace(file)
         with pytest.raises(ShardFormatError):
             pickle.loads(pickle.dumps(shards))[0]
+
+
+def test_text_that_is_not_utf8_and_nulls_are_damage(tmp_path: Path) -> None:
+    path = make_shards(tmp_path / "s")
+    for name, text in (("media-00000.arrow", b"a.png"), ("samples-00001.arrow", b"question")):
+        data = (path / name).read_bytes()
+        (path / name).write_bytes(data.replace(text, b"\xff" + text[1:], 1))
+    write_nulls(path / "samples-00000.arrow")
+    reseal(path, "samples-00000.arrow")
+    shards = open_shards(path)
+    for read in (lambda: shards.media(0), lambda: shards[3], lambda: shards[0], lambda: shards.column("length")):
+        with pytest.raises(ShardFormatError, match="not a shard of this format or damaged"):
+            read()
+
+
+def test_media_that_cannot_be_read_are_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.png").write_bytes(b"data")
+    medium = linked(tmp_path / "a.png")
+    shards = open_shards(make_shards(tmp_path / "s", media=[medium, medium]), media_root=tmp_path)
+
+    def refuse(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(ShardError, match=r"a\.png: Permission denied; restore it"):
+        shards.read_media(medium)
+    monkeypatch.undo()
+    embedded = open_shards(make_shards(tmp_path / "e"))
+    with pytest.raises(ShardFormatError, match="embedded media without bytes"):
+        embedded.read_media(medium)
+
+
+def test_a_file_that_vanishes_while_it_is_hashed_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ShardFormatError, match="No such file"):
+        check_hash(tmp_path / "gone", "")
+
+
+GOLDEN = Path(__file__).parent / "golden_v1"
+
+
+def test_shards_of_version_1_are_read_for_ever() -> None:
+    shards = open_shards(GOLDEN, check=True)
+    assert shards.manifest.checksum == json.loads((GOLDEN / "manifest.json").read_text())["checksum"]
+    assert [sample.source_line for sample in shards] == [1, 2, 3, 4, 5, 6]
+    sample = shards[2]
+    assert sample.input_ids.tolist() == [9, 9, 9, 9, 9, 9, 9, 9, 13, 14, 15, 16, 17, 18]
+    assert sample.labels.tolist() == [-100] * 11 + [16, 17, 18]
+    assert sample.images[0] == SampleImage(1, 40, 30, 1, 1, 1, "image", -1, -1)
+    assert sample.boxes == (SampleBox("cat", 0.25, 0.5, 0.75, 1.0, 0),)
+    assert (sample.prompt, sample.response, sample.split) == ("question 3", "answer 3 \u00e9", "train")
+    assert shards.media(1).hash == content_hash(shards.read_media(shards.media(1)))
+    assert verify(GOLDEN).problems == ()
 
 
 def test_another_version_is_named_with_those_that_are_read(tmp_path: Path) -> None:

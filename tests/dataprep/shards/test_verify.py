@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Callable
@@ -13,10 +12,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from factories import default_samples, make_media, make_sample, make_shards
+from factories import default_samples, make_media, make_sample, make_shards, reseal, write_nulls
 
 from dataprep.shards.format import LEDGER_SCHEMA, content_hash
-from dataprep.shards.manifest import FileEntry, Manifest, read_manifest, write_manifest
+from dataprep.shards.manifest import Manifest, read_manifest, write_manifest
 from dataprep.shards.samples import Media, Sample, SampleImage
 from dataprep.shards.verify import verify
 from dataprep.shards.writer import write_arrow
@@ -232,10 +231,8 @@ def edit_ledger(path: Path, row: int, **changes: Any) -> tuple[str, ...]:
     """Change one ledger row and seal the directory again."""
     rows = pa.ipc.open_file(path / "ledger.arrow").read_all().to_pylist()
     rows[row] |= changes
-    file = write_arrow(path / "ledger.arrow", LEDGER_SCHEMA, [pa.RecordBatch.from_pylist(rows, LEDGER_SCHEMA)])
-    manifest = read_manifest(path)
-    files = manifest.files | {"ledger.arrow": FileEntry(bytes=file.bytes, sha256=file.sha256)}
-    write_manifest(path, replace(manifest, files=files))
+    write_arrow(path / "ledger.arrow", LEDGER_SCHEMA, [pa.RecordBatch.from_pylist(rows, LEDGER_SCHEMA)])
+    reseal(path, "ledger.arrow")
     return verify(path).problems
 
 
@@ -267,11 +264,28 @@ def test_rejects_that_are_not_those_of_the_ledger_are_found(tmp_path: Path) -> N
 @pytest.mark.parametrize("line", ["{", "{}", '"text"', '{"source_file":"a","findings":[]}'])
 def test_a_line_that_is_no_reject_is_found(tmp_path: Path, line: str) -> None:
     path = make_shards(tmp_path / "s")
-    data = line.encode() + b"\n"
-    (path / "rejects.jsonl").write_bytes(data)
-    entry = FileEntry(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
-    problems = edit_manifest(path, lambda manifest: replace(manifest, files=manifest.files | {"rejects.jsonl": entry}))
-    assert problems[0].startswith("rejects.jsonl: line 1 is not a rejected row")
+    (path / "rejects.jsonl").write_bytes(line.encode() + b"\n")
+    reseal(path, "rejects.jsonl")
+    assert verify(path).problems[0].startswith("rejects.jsonl: line 1 is not a rejected row")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("media-00000.arrow", b"a.png"), ("ledger.arrow", b"rejected"), ("samples-00000.arrow", b"question")],
+)
+def test_text_that_is_not_utf8_under_a_right_hash_is_found(tmp_path: Path, name: str, text: bytes) -> None:
+    path = make_shards(tmp_path / "s")
+    data = (path / name).read_bytes()
+    (path / name).write_bytes(data.replace(text, b"\xff" + text[1:], 1))
+    reseal(path, name)
+    assert verify(path).problems[0].startswith(f"{name}: not a shard of this format or damaged")
+
+
+def test_a_null_under_a_right_hash_is_found(tmp_path: Path) -> None:
+    path = make_shards(tmp_path / "s")
+    write_nulls(path / "samples-00000.arrow")
+    reseal(path, "samples-00000.arrow")
+    assert any("the column 'length' has a null" in problem for problem in verify(path).problems)
 
 
 def test_content_hash_is_what_verify_recomputes() -> None:
