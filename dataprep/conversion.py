@@ -72,7 +72,7 @@ class BadRowsError(DataprepError):
     def accepting_options(self) -> str:
         """The options with which the same command accepts the loss."""
         ratio = -(-self.num_rejected * 10_000 // self.num_rows) / 10_000
-        return "--on-bad skip" + (f" --max-bad-ratio {ratio:g}" if ratio > 0.05 else "")
+        return "--on-bad skip" + (f" --max-bad-ratio {ratio:g}" if ratio > self.max_bad_ratio else "")
 
     def __str__(self) -> str:
         share = f"{self.num_rejected} of {self.num_rows} rows are bad ({self.num_rejected / self.num_rows:.1%})"
@@ -147,10 +147,10 @@ def _common_folder(folders: Sequence[Path]) -> Path:
 
 def _prepare_folder(out: Path) -> Path:
     """Make the output folder, or make sure that it holds nothing but an unfinished conversion."""
-    if (out / MANIFEST_NAME).exists():
-        raise ConfigError(f"{out} already holds complete shards; choose another --out, or remove it first")
     parts = out / PARTS_FOLDER
     try:
+        if (out / MANIFEST_NAME).exists():
+            raise ConfigError(f"{out} already holds complete shards; choose another --out, or remove it first")
         if out.exists() and not parts.exists() and any(out.iterdir()):
             raise ConfigError(f"{out} holds something else; choose an empty or new folder for --out")
         parts.mkdir(parents=True, exist_ok=True)
@@ -202,8 +202,9 @@ def _refuse_bad_rows(parts: Sequence[Part], config: ConvertConfig) -> None:
     num_rejected = sum(part.num_rejected for part in parts)
     if num_rows == 0:
         raise ConfigError("the data files hold no rows at all; check the paths")
-    accepted = config.max_bad_ratio * num_rows if config.on_bad == "skip" else 0
-    if num_rejected > accepted:
+    accepted = config.max_bad_ratio if config.on_bad == "skip" else 0
+    # A quotient, as in the message: 0.29 * 100 is less than 29.
+    if num_rejected / num_rows > accepted:
         reasons: dict[str, tuple[int, str]] = {}
         for part in parts:
             for code, (count, text) in part.examples.items():

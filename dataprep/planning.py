@@ -3,7 +3,7 @@
 A part is a pure function of its rows, the media behind them and the options. It lies in a folder of its own until
 the shards are written, as Arrow files in the shard schemas: samples (whose media numbers count within the part),
 distinct media in order of first use, ledger lines, rejects, and a summary that is written last. A run that was killed
-finds its parts again by their key.
+finds its parts again by their key; a part is made anew if a media file behind it changed or could not be used.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from dataprep.rules.base import CheckedRow, Level
 from dataprep.rules.runner import CheckerRecipe, CheckerSet
 from dataprep.rules.table import RULES
 from dataprep.shards.atomic import atomic_file
-from dataprep.shards.format import LEDGER_SCHEMA, MEDIA_SCHEMA, SAMPLES_SCHEMA, content_hash
+from dataprep.shards.format import IGNORE_INDEX, LEDGER_SCHEMA, MEDIA_SCHEMA, SAMPLES_SCHEMA, content_hash
 from dataprep.shards.samples import LedgerRow, Media, Reject, RejectFinding, Sample, SampleBox, SampleImage
 from dataprep.shards.writer import ledger_batch, media_batch, samples_batch, write_arrow, write_rejects
 from dataprep.sources import RawRow
@@ -172,15 +173,28 @@ def plan_chunk(planner: Planner, chunk: Chunk) -> Part:
     summary = planner.recipe.folder / f"{name}.json"
     if summary.is_file():
         stored = json.loads(summary.read_text(encoding="utf-8"))
-        if stored.pop("key") == key:
+        media = stored.pop("media")
+        if stored.pop("key") == key and media == _stamps(media):
             return _part_from_json(stored)
+        summary.unlink()  # or a kill below would leave it beside files that it does not describe
     builder = PartBuilder(planner, chunk, name)
     for row in chunk.rows:
         builder.add(planner.checkers.for_file(row.location.path).check(row))
     part = builder.write()
-    with atomic_file(summary) as file:
-        file.write(json.dumps({**asdict(part), "key": key}).encode())
+    if not builder.lacks_media:  # media that could not be used may be mended before the next run
+        with atomic_file(summary) as file:
+            file.write(json.dumps({**asdict(part), "key": key, "media": _stamps(builder.media_paths)}).encode())
     return part
+
+
+def _stamps(paths: Iterable[str]) -> dict[str, list[int]]:
+    """Return size and modification time of each file that is there."""
+    stamps = {}
+    for path in paths:
+        with suppress(OSError):
+            facts = Path(path).stat()
+            stamps[path] = [facts.st_size, facts.st_mtime_ns]
+    return stamps
 
 
 def _part_from_json(stored: dict[str, Any]) -> Part:
@@ -217,10 +231,16 @@ class PartBuilder:
         self.rejects: list[Reject] = []
         self.by_code: dict[str, int] = {}
         self.examples: dict[str, tuple[int, str]] = {}
+        self.media_paths: dict[str, None] = {}
+        self.lacks_media = False
 
     def add(self, row: CheckedRow) -> None:
         """Take a checked row in: convert or reject it."""
         row_hash = hash_row(row.value) if row.value is not None else hash_text(row.raw.text)
+        for facts in (*row.images, *row.videos):
+            self.lacks_media |= facts.error is not None
+            if facts.path is not None:
+                self.media_paths[str(facts.path)] = None
         numbers: list[int] = []
         if not row.has_errors:
             try:
@@ -345,7 +365,7 @@ class PartBuilder:
             examples=self.examples,
             splits=_count_splits(samples),
             media_keys=[(kind, key.hex()) for kind, key in self.media.numbers],
-            media_bytes=[entry.size or 0 for entry in self.media.rows],
+            media_bytes=[(entry.size or 0) if entry.mtime_ns is None else 0 for entry in self.media.rows],
         )
 
     def _encode(self) -> list[Sample]:
@@ -390,7 +410,7 @@ def _sample_image(placed: PlacedImage, number: int) -> SampleImage:
 def _count_splits(samples: Sequence[Sample]) -> dict[str, SplitCounts]:
     counts: dict[str, SplitCounts] = {}
     for sample in samples:
-        trained = int((sample.labels != -100).sum())
+        trained = int((sample.labels != IGNORE_INDEX).sum())
         tiles = sum(image.tiles for image in sample.images)
         one = SplitCounts(1, len(sample.input_ids), trained, tiles)
         counts[sample.split] = counts.get(sample.split, SplitCounts()).plus(one)

@@ -303,7 +303,25 @@ def parse_row(raw: RawRow) -> tuple[dict[str, object] | None, ParseProblem | Non
         return None, ParseProblem("invalid-json", "the file ends before the array is closed")
     if not isinstance(value, dict):
         return None, ParseProblem("not-an-object", f"a row must be a JSON object, this is {_name_type(value)}")
-    return value, _find_structure_problem(value, raw)
+    return value, _find_structure_problem(value, raw.text)
+
+
+def parse_embedded(text: str) -> object:
+    """Parse JSON that a row holds as text, as strictly as the row itself.
+
+    Raises:
+        ValueError: If it is not such JSON; the message says why.
+    """
+    try:
+        value: object = _DECODER.decode(text)
+    except _Refused as error:
+        raise ValueError(error.problem.detail) from error
+    except RecursionError as error:
+        raise ValueError(f"nested more than {MAX_DEPTH} levels deep") from error
+    problem = _find_structure_problem(value, text.encode("utf-8"))
+    if problem is not None:
+        raise ValueError(problem.detail)
+    return value
 
 
 def _explain_syntax(raw: RawRow, error: json.JSONDecodeError) -> ParseProblem:
@@ -314,13 +332,13 @@ def _explain_syntax(raw: RawRow, error: json.JSONDecodeError) -> ParseProblem:
     return ParseProblem("invalid-json", f"{error.msg.removesuffix(' starting at')} at {place}")
 
 
-def _find_structure_problem(value: dict[str, object], raw: RawRow) -> ParseProblem | None:
-    if b"\\ud" in raw.text or b"\\uD" in raw.text:
+def _find_structure_problem(value: object, text: bytes) -> ParseProblem | None:
+    if b"\\ud" in text or b"\\uD" in text:
         try:
             json.dumps(value, ensure_ascii=False).encode("utf-8")
         except UnicodeEncodeError:
             return ParseProblem("lone-surrogate", "a \\ud800-\\udfff escape without its other half is no character")
-    if raw.text.count(b"[") + raw.text.count(b"{") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
+    if text.count(b"[") + text.count(b"{") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
         return ParseProblem("nested-too-deep", f"nested more than {MAX_DEPTH} levels deep")
     return None
 

@@ -10,6 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+IGNORE_INDEX = -100
+"""The label of a position that carries no loss."""
+
 
 @dataclass(frozen=True, slots=True)
 class Text:

@@ -19,9 +19,8 @@ from numpy.typing import NDArray
 from tokenizers import AddedToken, Tokenizer
 
 from dataprep.errors import ConfigError
-from dataprep.templates import CONTENT_TOKENS, CONTROL_TOKENS, Part, Slot, Template, Text
+from dataprep.templates import CONTENT_TOKENS, CONTROL_TOKENS, IGNORE_INDEX, Part, Slot, Template, Text
 
-IGNORE_INDEX = -100
 CONTEXT_TOKEN = "<IMG_CONTEXT>"
 _IMAGE_TOKENS = ("<img>", "</img>", CONTEXT_TOKEN)
 _MEMO_ENTRIES = 200_000

@@ -8,6 +8,7 @@ opened. Original InternVL folders (``internvl_chat``) are recognised and refused
 
 import json
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -206,6 +207,14 @@ def terminal_bars() -> Iterator[None]:
             transformers_logging.enable_progress_bar()
 
 
+@contextmanager
+def known_peft_warnings() -> Iterator[None]:
+    """Hide that peft asks transformers for an attribute by its old name, which is no concern of the user's."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated", category=FutureWarning)
+        yield
+
+
 def base_model(model: Any) -> Any:
     """Return the InternVL model inside a PEFT or parallel wrapper, or the model itself."""
     while not isinstance(model, InternVLForConditionalGeneration):
@@ -226,7 +235,8 @@ def _with_adapter(model: Any, folder: Path) -> Any:
     if not (folder / "adapter_model.safetensors").is_file():
         raise ModelError(f"{folder} has no adapter_model.safetensors; pickled adapters are not opened")
     try:
-        return PeftModel.from_pretrained(model, folder, local_files_only=True)
+        with known_peft_warnings():
+            return PeftModel.from_pretrained(model, folder, local_files_only=True)
     except (OSError, RuntimeError, ValueError, SafetensorError) as error:
         raise ModelError(f"adapter {folder} does not fit this model: {_first_line(error)}") from error
 

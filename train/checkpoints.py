@@ -119,6 +119,8 @@ def restore(checkpoint: Path, *, model: Any, optimizer: torch.optim.Optimizer) -
     content["state"] = {
         index: {key: tensors[f"{names[id(parameter)]}:{key}"] for key in ("step", "exp_avg", "exp_avg_sq")}
         for index, parameter in enumerate(order)
+        # A parameter that has had no gradient yet has no state: the vision tower before the first image.
+        if f"{names[id(parameter)]}:step" in tensors
     }
     optimizer.load_state_dict(content)
     rng = load_file(checkpoint / "rng.safetensors")
@@ -157,7 +159,10 @@ def write_final(run: Path, *, model: Any, source: Path, dtype: torch.dtype) -> N
 def remove_leftovers(run: Path) -> None:
     """Remove what a killed run left half-written."""
     for path in run.glob(f"*{_TEMPORARY}"):
-        shutil.rmtree(path)
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def _optimizer_tensors(model: Any, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from infer.model import base_model
+from infer.model import base_model, known_peft_warnings
 from train.config import TrainConfig
 from train.errors import TrainError
 
@@ -69,7 +69,8 @@ def add_adapters(model: Any, config: TrainConfig) -> Any:
         target_modules=layers,
         bias="none",
     )
-    return get_peft_model(model, settings)
+    with known_peft_warnings():
+        return get_peft_model(model, settings)
 
 
 def unfreeze_parts(model: Any, config: TrainConfig, frozen_dtype: torch.dtype) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dataprep.formats.shared import ROLES, Draft, Message, pair_messages
-from dataprep.schema import check_row
+from dataprep.schema import ShapeProblem, check_row
 
 
 def read_messages(row: dict[str, Any]) -> Draft:
@@ -44,5 +44,9 @@ def _read_part(draft: Draft, part: dict[str, Any], field: str) -> str:
         source = source["url"]
     # A part without a source stands for the next entry of images or videos, like a tag.
     if source is not None:
+        listed = any(ref.field.startswith(f"{kind}s") for ref in (draft.images if kind == "image" else draft.videos))
+        if listed:
+            message = f"{field} brings its own {kind}, and the row lists {kind}s too"
+            draft.problems.append(ShapeProblem("wrong-shape", field, message, "use one of the two ways for all"))
         draft.add_media(source, kind, f"{field}.{part['type']}")
     return f"<{kind}>"

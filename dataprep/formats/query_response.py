@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import json
+import warnings
 from typing import Any
 
 from dataprep.formats.shared import Draft
 from dataprep.records import Turn
 from dataprep.schema import ShapeProblem, check_row, shorten
+from dataprep.sources import parse_embedded
 
 _MAX_HISTORY_TEXT = 1_000_000
 
@@ -45,18 +47,26 @@ def _parse_history(text: str, draft: Draft) -> Any:
     if not text.strip():
         return None
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return parse_embedded(text)
+    except ValueError:
         pass
     try:
-        value = ast.literal_eval(text) if len(text) <= _MAX_HISTORY_TEXT else None
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        value = _parse_literal(text) if len(text) <= _MAX_HISTORY_TEXT else None
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         value = None
     if not isinstance(value, list):
         message = f"history is text that holds no list: {shorten(text)}"
         draft.problems.append(ShapeProblem("history-pair", "history", message, "write a list of [query, response]"))
         return None
     return value
+
+
+def _parse_literal(text: str) -> object:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SyntaxWarning)  # '\\d' in the data is no concern of whoever runs us
+        value = ast.literal_eval(text)
+    # Through JSON: tuples become lists, and what JSON does not know is refused.
+    return parse_embedded(json.dumps(value))
 
 
 def _fill(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from dataprep.records import GroundedObject, MediaRef, Number, Turn
-from dataprep.schema import ShapeProblem, check_object, name_type, shorten
+from dataprep.schema import ShapeProblem, check_object_quickly, name_type, shorten
+from dataprep.sources import parse_embedded
 from dataprep.tags import find_inline_media, replace_inline_media
 
 ROLES = {"user": "user", "human": "user", "assistant": "assistant", "gpt": "assistant", "system": "system"}
@@ -66,8 +66,8 @@ class Draft:
 
     def _parse_objects(self, text: str) -> Any:
         try:
-            value = json.loads(text) if text.strip() else None
-        except (ValueError, RecursionError) as error:
+            value = parse_embedded(text) if text.strip() else None
+        except ValueError as error:
             message = f"objects is text that is not JSON ({error}): {shorten(text)}"
             self.problems.append(ShapeProblem("object-shape", "objects", message))
             return None
@@ -89,21 +89,6 @@ class Draft:
             {"caption": ref, "bbox": box, "bbox_type": _BBOX_TYPES.get(bbox_type, bbox_type), "image": image}
             for ref, box, image in zip(refs or [None] * len(boxes), boxes, image_ids, strict=True)
         ]
-
-
-def check_object_quickly(entry: Any, name: str) -> list[ShapeProblem]:
-    """Return what is wrong with an object, running the full validator only where it may be wrong."""
-    is_plain = (
-        type(entry) is dict
-        and entry.get("bbox_type") in ("real", "norm_1", "norm_1000")
-        and type(entry.get("image")) is int
-        and entry["image"] >= 0
-        and type(entry.get("caption", "")) is str
-        and type(entry.get("bbox")) is list
-        and len(entry["bbox"]) == 4
-        and all(type(number) in (int, float) for number in entry["bbox"])
-    )
-    return [] if is_plain else check_object(entry, name)
 
 
 def read_object(entry: dict[str, Any], name: str) -> GroundedObject:

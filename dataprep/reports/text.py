@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from dataprep.conversion import BadRowsError
 from dataprep.findings import Finding, Severity
@@ -34,6 +35,11 @@ def make_visible(text: str) -> str:
 
 def _plain(text: str) -> str:
     return escape(make_visible(text))
+
+
+def _print(console: Console, markup: str, *, style: str | None = None) -> None:
+    # No emoji codes: "rows.jsonl:100:" would lose its line. No wrapping: a place must stay in one piece.
+    console.print(markup, style=style, emoji=False, highlight=False, soft_wrap=True)
 
 
 def print_lint(report: LintReport, console: Console) -> None:

@@ -15,6 +15,8 @@ import re
 
 import pyarrow as pa
 
+from dataprep.templates import IGNORE_INDEX as IGNORE_INDEX
+
 FORMAT_VERSION = 1
 READABLE_VERSIONS = (1,)
 
@@ -22,9 +24,6 @@ MANIFEST_NAME = "manifest.json"
 LEDGER_NAME = "ledger.arrow"
 REJECTS_NAME = "rejects.jsonl"
 SHARD_NAME = re.compile(r"(samples|media)-[0-9]{5,}\.arrow(\.tmp)?")
-
-IGNORE_INDEX = -100
-"""The label of a position that carries no loss."""
 
 HASH_BYTES = 16
 

@@ -224,7 +224,7 @@ class Shards:
         return path
 
     def read_media(self, media: Media) -> bytes:
-        """Return the encoded image: the embedded bytes, or those of the linked file.
+        """Return the encoded image: the stored bytes, or those of the linked file.
 
         A frame of a linked video has no bytes of its own: decode it from ``media_path`` with the sample's
         ``frame_index``.
@@ -236,6 +236,8 @@ class Shards:
             if media.bytes is None:
                 raise ShardFormatError(f"{self.directory}: embedded media without bytes; run 'dataprep verify'")
             return media.bytes
+        if media.path is None and media.bytes is not None:
+            return media.bytes  # inline data or a URL: there was no file to link to
         path = self.media_path(media)
         if media.format in VIDEO_FORMATS:
             raise ShardError(f"linked media {path} is a video, not an image; decode its frame from media_path")

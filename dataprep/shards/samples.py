@@ -94,14 +94,14 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """One distinct image or frame (embedded), or one linked image or video file.
+    """One distinct image or frame (embedded), or one linked image or video file, or inline data beside links.
 
     Attributes:
         hash: 16 bytes, ``format.content_hash`` of the content; None where a linked file was not hashed.
         bytes: The encoded file as found; None for a linked file.
         path: Relative to the media root; None where there was no file.
-        size: Size of the file in bytes; None where there was no file.
-        mtime_ns: Modification time of a linked file in nanoseconds; None for embedded media.
+        size: Size of the file, or of the bytes where there was none.
+        mtime_ns: Modification time of a linked file in nanoseconds; None where bytes are stored.
         format: Lower-case name such as ``jpeg``, ``png`` or ``mp4``.
         width: Width in pixels as stored, before any EXIF rotation.
         height: Height in pixels as stored, before any EXIF rotation.

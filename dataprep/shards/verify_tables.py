@@ -255,14 +255,20 @@ def _nulls(batch: pa.RecordBatch, name: str) -> NDArray[np.bool_]:
 def _embedded_rules(batch: pa.RecordBatch) -> Iterator[Rule]:
     missing = _nulls(batch, "bytes") | _nulls(batch, "hash")
     yield "embedded media lack their bytes or hash", missing
-    pairs = zip(batch.column("bytes"), batch.column("hash"), missing, strict=True)
-    wrong = [not skip and content_hash(data.as_buffer()) != stored.as_py() for data, stored, skip in pairs]
-    yield "the hash is not that of the bytes", np.array(wrong, dtype=np.bool_)
+    yield "the hash is not that of the bytes", _wrong_hashes(batch, ~missing)
+
+
+def _wrong_hashes(batch: pa.RecordBatch, has_both: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    rows = zip(batch.column("bytes"), batch.column("hash"), has_both, strict=True)
+    wrong = [bool(both) and content_hash(data.as_buffer()) != stored.as_py() for data, stored, both in rows]
+    return np.array(wrong, dtype=np.bool_)
 
 
 def _linked_rules(batch: pa.RecordBatch) -> Iterator[Rule]:
-    yield (
-        "linked media lack path, size or mtime_ns",
-        np.logical_or.reduce([_nulls(batch, name) for name in ("path", "size", "mtime_ns")]),
-    )
-    yield "linked media have bytes", ~_nulls(batch, "bytes")
+    # What had no file to link to (inline data, a URL) is stored with its bytes.
+    is_stored = _nulls(batch, "path") & ~_nulls(batch, "bytes")
+    lacks_file = np.logical_or.reduce([_nulls(batch, name) for name in ("path", "size", "mtime_ns")])
+    yield "linked media lack path, size or mtime_ns", lacks_file & ~is_stored
+    yield "linked media have bytes", ~_nulls(batch, "bytes") & ~is_stored
+    yield "media without a file lack their hash", is_stored & _nulls(batch, "hash")
+    yield "the hash is not that of the bytes", _wrong_hashes(batch, is_stored & ~_nulls(batch, "hash"))

@@ -129,7 +129,9 @@ def test_the_model_of_a_run_is_complete(config: TrainConfig) -> None:
     folder = Path(result["out"])
     assert (folder / "tokenizer.json").read_bytes() == (Path(config.model) / "tokenizer.json").read_bytes()
     assert {value.dtype for value in load_file(folder / "model.safetensors").values()} == {torch.bfloat16}
-    assert {value.dtype for value in load_file(folder / "checkpoint-4" / "model.safetensors").values()} == {torch.float32}
+    assert {value.dtype for value in load_file(folder / "checkpoint-4" / "model.safetensors").values()} == {
+        torch.float32
+    }
     assert math.isfinite(result["loss"])
     saved = json.loads((folder / "train_config.json").read_text())
     assert TrainConfig.from_json(saved["config"]) == replace(config, out=result["out"], dtype="bfloat16")
@@ -147,12 +149,17 @@ def test_validation_loss_is_taken_when_due_and_at_the_end(config: TrainConfig) -
 
 def test_epochs_see_every_sample_once(config: TrainConfig) -> None:
     result, events = run(config, "epochs", max_steps=None, epochs=2, gradient_accumulation=2)
-    num_trained = sum(json.loads((Path(config.shards[0]) / "manifest.json").read_text())["splits"]["train"][key] for key in ("trained_tokens",))
+    num_trained = sum(
+        json.loads((Path(config.shards[0]) / "manifest.json").read_text())["splits"]["train"][key]
+        for key in ("trained_tokens",)
+    )
     assert events[-1]["trained_tokens"] == 2 * num_trained
     assert result["step"] == result["total_steps"]
 
 
-def test_sigint_saves_and_the_run_goes_on_as_if_nothing_had_been(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sigint_saves_and_the_run_goes_on_as_if_nothing_had_been(
+    config: TrainConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _, whole = run(config, "whole", max_steps=5)
     original, calls = train.loop.token_loss_sum, []
 

@@ -55,11 +55,14 @@ def write_model(folder: Path, texts: Iterable[str], *, seed: int) -> None:
 
 def train_tokenizer(texts: Iterable[str]) -> "Tokenizer":
     """Train the byte-level BPE tokenizer; the same texts give the same ids."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+        [
+            pre_tokenizers.Split(Regex(r"\d| ?\p{L}+|[^\p{L}\d]+"), behavior="isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
     )
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
@@ -129,10 +132,10 @@ def _mean_ground() -> "torch.Tensor":
     """Return the mean ground colour as the model sees it, (3,)."""
     import torch
 
-    from infer.inputs import PIXEL_MEAN, PIXEL_STD
+    from infer.inputs import IMAGENET_MEAN, IMAGENET_STD
 
     ground = torch.tensor(GROUNDS, dtype=torch.float32).mean(0) / 255
-    return (ground - torch.tensor(PIXEL_MEAN)) / torch.tensor(PIXEL_STD)
+    return (ground - torch.tensor(IMAGENET_MEAN)) / torch.tensor(IMAGENET_STD)
 
 
 def _grid_waves(side: int, width: int) -> "torch.Tensor":

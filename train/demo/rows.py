@@ -133,7 +133,14 @@ def _find(rng: random.Random | None, scene: Scene) -> Talk:
 
 
 def _row(rng: random.Random, talk: Talk, images: list[str]) -> Json:
-    """Write a talk as a row; objects are a list in one half of the rows and a JSON string in the other."""
+    """Write a talk as a row.
+
+    A single question may leave its tag out. With a history the tag is needed: a missing one would go to the last query, and
+    the earlier answers would be about a picture that the model has not yet seen. Objects are a list or a JSON string.
+    """
+    if "<image>" not in talk.turns[0][0] and (len(talk.turns) > 1 or rng.random() < 0.5):
+        first_query, first_answer = talk.turns[0]
+        talk.turns[0] = (f"<image>{first_query}", first_answer)
     *history, (query, response) = talk.turns
     row: Json = {"query": query, "response": response, "images": images}
     if history:

@@ -1,6 +1,6 @@
 """Deterministic pictures of coloured shapes, and the facts that questions about them need.
 
-A scene is a pure function of (seed, number): one to three shapes on a pale ground, no two of one colour or one kind and no
+A scene is a pure function of (seed, name): one to three shapes on a pale ground, no two of one colour or one kind and no
 two boxes touching, so that "the red one" and "the circle" each name exactly one shape. `draw` makes the picture; the box of
 a shape is the smallest one that holds its outline, in pixels, and it is known before anything is drawn. Nothing here knows
 about rows, files or models.
@@ -36,7 +36,7 @@ GRID_PX = 16
 
 _MIN_SIDE_CELLS, _MAX_SIDE_CELLS, _GAP_PX = 4, 7, 8
 _SUPERSAMPLE = 2
-COUNTS = (1, 2, 2, 3, 3)
+COUNTS = (1, 1, 1, 2, 2, 3)
 
 Box = tuple[int, int, int, int]
 Point = tuple[float, float]
@@ -64,9 +64,9 @@ class Scene:
     shapes: tuple[Shape, ...]
 
 
-def make_scene(seed: int, number: int) -> Scene:
-    """Invent scene `number` of the family `seed`; the same arguments give the same scene everywhere."""
-    rng = random.Random(f"scene/{seed}/{number}")
+def make_scene(seed: int, name: str | int) -> Scene:
+    """Invent the scene of that name; the same arguments give the same scene everywhere."""
+    rng = random.Random(f"scene/{seed}/{name}")
     count = rng.choice(COUNTS)
     colours = rng.sample(sorted(COLOURS), count)
     kinds = rng.sample(sorted(OUTLINES), count)
@@ -118,9 +118,13 @@ def _touch(a: Box, b: Box) -> bool:
     return max(gap_x, gap_y) < _GAP_PX
 
 
-def _circle() -> list[Point]:
-    angles = [2 * math.pi * k / 72 for k in range(72)]
-    return [(0.5 + 0.5 * math.cos(a), 0.5 + 0.5 * math.sin(a)) for a in angles]
+def _circle(radius: float = 0.5) -> list[Point]:
+    angles = [2 * math.pi * k / 72 for k in range(73)]
+    return [(0.5 + radius * math.cos(a), 0.5 + radius * math.sin(a)) for a in angles]
+
+
+def _ring() -> list[Point]:
+    return _circle() + _circle(0.27)[::-1]
 
 
 def _cross() -> list[Point]:
@@ -135,7 +139,7 @@ OUTLINES: dict[str, Callable[[], list[Point]]] = {
     "circle": _circle,
     "square": lambda: [(0, 0), (1, 0), (1, 1), (0, 1)],
     "triangle": lambda: [(0.5, 0), (1, 1), (0, 1)],
-    "diamond": lambda: [(0.5, 0), (1, 0.5), (0.5, 1), (0, 0.5)],
     "cross": _cross,
+    "ring": _ring,
 }
 """Outline of each kind as corners in 0..1 of its box; every outline touches all four sides."""

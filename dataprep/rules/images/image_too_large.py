@@ -9,7 +9,8 @@ class ImageTooLarge(MediaRule):
     """Image with more pixels than are safe to decode.
 
     ## What it does
-    Reports images whose header claims more pixels than the limit (178,956,970, as Pillow warns).
+    Reports images whose header claims more pixels than the limit (178,956,970, as Pillow warns), and
+    downloads of more bytes than the limit.
     ## Why it matters
     A few bytes can claim gigabytes of pixels and stop every worker.
     ## Example
@@ -24,4 +25,5 @@ class ImageTooLarge(MediaRule):
 
     name = "image-too-large"
     reasons = ("too-large",)
+    kinds = ("image", "video")
     help = "scale the image down: the model sees at most a few megapixels"

@@ -1,0 +1,141 @@
+"""The demo's data set on disk: pictures, a clip, `train.jsonl` with its planted defects, and `val.jsonl`.
+
+Training and held-out pictures come from two families of scenes and share none. Bytes are a pure function of the arguments.
+`Dataset` remembers what a file cannot say: the kind of each held-out question, and where each defect stands.
+"""
+
+import json
+import random
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from train.demo.defects import DEFECTS, plant
+from train.demo.rows import Json, held_out_rows, paired_row, text_rows, training_row, video_row
+from train.demo.scenes import CANVAS_PX, Scene, Shape, draw, make_scene, move
+
+TRAIN_FAMILY, VAL_FAMILY, OTHER_FAMILY = "train", "val", "other"
+_VIDEO_FRAMES, _VIDEO_RATE = 16, 8
+_ROWS_PER_PAIR = 40
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DatasetConfig:
+    """How much is drawn."""
+
+    num_scenes: int = 8000
+    """Pictures to train on."""
+    rows_per_scene: int = 2
+    """Rows about each of them."""
+    num_val_scenes: int = 100
+    """Held-out pictures; each is asked one question of every kind."""
+    seed: int = 0
+    """Of scenes, questions and initial weights."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Dataset:
+    """What was drawn."""
+
+    train: Path
+    """`train.jsonl`."""
+    val: Path
+    """`val.jsonl`."""
+    num_rows: int
+    """Lines of `train`, defects included."""
+    num_pictures: int
+    """Pictures drawn, held-out ones included."""
+    planted: dict[int, str]
+    """Line of each planted defect in `train`, and the code of the rule that must find it."""
+    val_kinds: tuple[str, ...]
+    """Kind of the question on each line of `val`."""
+    val_images: tuple[str, ...]
+    """Picture of each line of `val`, relative to the folder."""
+    train_boxes: np.ndarray
+    """Boxes of all shapes in the training pictures, float64 (N, 4), 0..1 of the picture."""
+
+
+def write_dataset(folder: Path, config: DatasetConfig) -> Dataset:
+    """Draw the data set into `folder`, which is made."""
+    for name in ("images", "videos"):
+        (folder / name).mkdir(parents=True)
+    scenes = [make_scene(config.seed, f"{TRAIN_FAMILY}/{number}") for number in range(config.num_scenes)]
+    images = [_save(folder, scene, f"images/{number:05d}.png") for number, scene in enumerate(scenes)]
+    lines, planted = _train_lines(folder, scenes, images, config)
+    val_scenes = [make_scene(config.seed, f"{VAL_FAMILY}/{number}") for number in range(config.num_val_scenes)]
+    val_images = [_save(folder, scene, f"images/val-{number:04d}.png") for number, scene in enumerate(val_scenes)]
+    rng = random.Random(f"questions/{VAL_FAMILY}/{config.seed}")
+    val = [
+        (kind, image, row)
+        for scene, image in zip(val_scenes, val_images, strict=True)
+        for kind, row in held_out_rows(rng, scene, image)
+    ]
+    _write_lines(folder / "train.jsonl", lines)
+    _write_lines(folder / "val.jsonl", [json.dumps(row) for _, _, row in val])
+    return Dataset(
+        train=folder / "train.jsonl",
+        val=folder / "val.jsonl",
+        num_rows=len(lines),
+        num_pictures=len(images) + len(val_images),
+        planted=planted,
+        val_kinds=tuple(kind for kind, _, _ in val),
+        val_images=tuple(image for _, image, _ in val),
+        train_boxes=np.array([shape.box for scene in scenes for shape in scene.shapes]) / CANVAS_PX,
+    )
+
+
+def _train_lines(
+    folder: Path, scenes: list[Scene], images: list[str], config: DatasetConfig
+) -> tuple[list[str], dict[int, str]]:
+    """Return the lines of `train.jsonl`, and the line and code of each planted defect."""
+    rng = random.Random(f"questions/{TRAIN_FAMILY}/{config.seed}")
+    rows: list[Json] = [
+        training_row(rng, scene, image)
+        for _ in range(config.rows_per_scene)
+        for scene, image in zip(scenes, images, strict=True)
+    ]
+    pairs = range(0, len(scenes) - 1, _ROWS_PER_PAIR)
+    rows += [paired_row(rng, scenes[k : k + 2], images[k : k + 2]) for k in pairs]
+    rows += text_rows() + [_video(folder, config)]
+    rng.shuffle(rows)
+    lines = [json.dumps(row) for row in rows]
+    planted = {}
+    for number, defect in enumerate(DEFECTS):
+        line = (number + 1) * (len(lines) // (len(DEFECTS) + 1))
+        lines.insert(line - 1, plant(defect, scenes[number], images[number]))
+        planted[line] = defect.code
+    return lines, planted
+
+
+def _video(folder: Path, config: DatasetConfig) -> Json:
+    """Write the clip and return its row: the first shape of a scene crosses the picture."""
+    scene = make_scene(config.seed, f"{OTHER_FAMILY}/video")
+    shape: Shape = scene.shapes[0]
+    alone = Scene(scene.ground, (shape,))
+    steps = np.linspace(0, 1, _VIDEO_FRAMES)
+    _write_video(folder / "videos/crossing.mp4", [np.asarray(draw(move(alone, float(step)))) for step in steps])
+    return video_row("videos/crossing.mp4", shape)
+
+
+def _write_video(path: Path, frames: list[np.ndarray]) -> None:
+    """Write RGB frames, uint8 (H, W, 3), as an MP4 file; one thread, so that the bytes do not depend on the machine."""
+    import av
+
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=_VIDEO_RATE)
+        stream.width = stream.height = CANVAS_PX
+        stream.pix_fmt = "yuv420p"
+        stream.thread_count = 1
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())
+
+
+def _save(folder: Path, scene: Scene, name: str) -> str:
+    draw(scene).save(folder / name, compress_level=1)
+    return name
+
+
+def _write_lines(path: Path, lines: list[str]) -> None:
+    path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
