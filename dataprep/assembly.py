@@ -102,7 +102,7 @@ def _number_media(parts: Sequence[Part], plan: ShardPlan) -> dict[str, NDArray[n
             if key in numbers:
                 continue
             if shard_bytes and shard_bytes + size > SHARD_BYTES:
-                pieces.append((part.name, tuple(new)))
+                pieces += [(part.name, tuple(new))] if new else []
                 plan.media.append(MediaTask(len(plan.media), tuple(pieces)))
                 pieces, new, shard_bytes = [], [], 0
             numbers[key] = len(numbers)

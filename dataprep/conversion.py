@@ -134,11 +134,16 @@ def _list_sources(files: Sequence[str], val_files: Sequence[str]) -> tuple[list[
         raise ConfigError("standard input cannot be converted, because a run must be able to continue; write a file")
     root = _common_folder([Path(path).parent for path in (*files, *val_files)])
     named = [(path, False) for path in files] + [(path, True) for path in val_files]
-    sources = [_Source(path, Path(os.path.relpath(path, root)).as_posix(), is_val) for path, is_val in named]
+    sources = [_Source(path, _relative_to(root, Path(path)), is_val) for path, is_val in named]
     twice = [name for name, count in Counter(source.name for source in sources).items() if count > 1]
     if twice:
         raise ConfigError(f"{twice[0]} is named twice; name each data file once, for training or with --val")
     return sources, root
+
+
+def _relative_to(root: Path, path: Path) -> str:
+    # The folder's real place, as that of the root: the same file by another way in is the same file.
+    return Path(os.path.relpath(path.parent.resolve() / path.name, root)).as_posix()
 
 
 def _common_folder(folders: Sequence[Path]) -> Path:

@@ -329,7 +329,10 @@ class PartBuilder:
     def _relative(self, path: Path) -> str:
         base = self.planner.recipe.media_base
         relative = os.path.relpath(path, base)
-        return path.resolve().as_posix() if relative.startswith("..") else Path(relative).as_posix()
+        if not relative.startswith(".."):
+            return Path(relative).as_posix()
+        real = path.resolve()  # the base is a real path too
+        return (real.relative_to(base) if real.is_relative_to(base) else real).as_posix()
 
     def _choose_split(self, row: CheckedRow, row_hash: bytes, numbers: list[int]) -> str:
         """Draw the row's split from the content of its media, so that one picture is never on both sides."""

@@ -183,7 +183,7 @@ def _sentence(error: ValidationError, path: str) -> str:
 def _expected(schema: Any) -> str:
     branches = schema.get("anyOf", [schema])
     types = [t for b in branches for t in ([b["type"]] if isinstance(b.get("type"), str) else b.get("type", []))]
-    return " or ".join(_TYPE_WORDS.get(t, t) for t in types) or "another shape"
+    return " or ".join(_TYPE_WORDS.get(t, t) for t in dict.fromkeys(types)) or "another shape"
 
 
 def name_type(value: object) -> str:

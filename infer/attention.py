@@ -11,12 +11,12 @@ word when a cache is made, which ``use_cache`` does by default, so that packed s
 
 Without a description (generation, padded batches) both functions are plain SDPA with transformers' own mask.
 
-Letters: B batch, H heads, T tokens, D head size.
+Letters: B batch, H heads, T tokens of the pack, L of a segment, D head size.
 """
 
 from collections.abc import Sequence
 from importlib.util import find_spec
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -105,7 +105,7 @@ def segment_sdpa(
     value: torch.Tensor,
     attention_mask: torch.Tensor | None,
     segment_lengths: tuple[int, ...] | None = None,
-    **kwargs: object,
+    **kwargs: Any,
 ) -> tuple[torch.Tensor, None]:
     """Attend causally within each segment; the signature is the one transformers calls.
 
@@ -124,15 +124,18 @@ def segment_sdpa(
     if segment_lengths is None:
         return sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
     lengths = list(segment_lengths)
+    segments = zip(*(torch.split(states, lengths, 2) for states in (query, key, value)), strict=True)
     outputs_HLD = [
         F.scaled_dot_product_attention(
-            *segment,
+            query_HLD,
+            key_HLD,
+            value_HLD,
             is_causal=True,
             dropout_p=kwargs.get("dropout", 0.0),
             scale=kwargs.get("scaling"),
             enable_gqa=query.shape[1] != key.shape[1],
         )
-        for segment in zip(query.split(lengths, 2), key.split(lengths, 2), value.split(lengths, 2), strict=True)
+        for query_HLD, key_HLD, value_HLD in segments
     ]
     return torch.cat(outputs_HLD, 2).transpose(1, 2).contiguous(), None
 
@@ -144,7 +147,7 @@ def segment_varlen(
     value: torch.Tensor,
     attention_mask: torch.Tensor | None,
     cu_seq_lens_q: torch.Tensor | None = None,
-    **kwargs: object,
+    **kwargs: Any,
 ) -> tuple[torch.Tensor, None]:
     """Attend causally within each segment in one CUDA kernel; shapes as in `segment_sdpa`."""
     if cu_seq_lens_q is None:
@@ -156,12 +159,16 @@ def segment_varlen(
         )
     from torch.nn.attention.varlen import varlen_attn  # CUDA only in practice: not loaded elsewhere
 
-    output_THD = varlen_attn(
-        *(states[0].transpose(0, 1) for states in (query, key, value)),
+    query_THD, key_THD, value_THD = (states[0].transpose(0, 1) for states in (query, key, value))
+    longest: int = kwargs["max_length_q"]
+    output_THD: Any = varlen_attn(
+        query_THD,
+        key_THD,
+        value_THD,
         cu_seq_lens_q,
         cu_seq_lens_q,
-        kwargs["max_length_q"],
-        kwargs["max_length_q"],
+        longest,
+        longest,
         scale=kwargs.get("scaling"),
         window_size=(-1, 0),
         enable_gqa=query.shape[1] != key.shape[1],
@@ -169,7 +176,7 @@ def segment_varlen(
     return output_THD[None], None
 
 
-def padding_mask(*, attention_mask: torch.Tensor | None = None, **kwargs: object) -> torch.Tensor | None:
+def padding_mask(*, attention_mask: torch.Tensor | None = None, **kwargs: Any) -> torch.Tensor | None:
     """Build a mask for a padded batch only; a pack is described by its segments. The signature is transformers'."""
     return None if attention_mask is None else sdpa_mask(attention_mask=attention_mask, **kwargs)
 

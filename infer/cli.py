@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from infer.threads import let_idle_threads_sleep
+
 
 class OutputFormat(StrEnum):
     """How results are printed."""
@@ -61,6 +63,7 @@ def eval_command(
     output_format: Format = OutputFormat.TEXT,
 ) -> None:
     """Answer every sample of a split and compare: exact match, mean IoU, P@0.5."""
+    let_idle_threads_sleep()
     from infer.evaluate import EvalOptions, evaluate_shards
     from infer.model import ModelOptions
     from infer.text import report_text
@@ -95,6 +98,7 @@ def infer_command(
     output_format: Format = OutputFormat.TEXT,
 ) -> None:
     """Answer one question."""
+    let_idle_threads_sleep()
     from infer.model import ModelOptions
     from infer.single import InferOptions, Question, answer_question
 

@@ -16,9 +16,10 @@ import numpy as np
 import torch
 from transformers import DynamicCache
 
-from dataprep.shards.reader import Sample
+from dataprep.shards.format import IGNORE_INDEX
+from dataprep.shards.samples import Sample
 from infer.errors import ModelError
-from infer.inputs import IGNORE_INDEX, normalise_tiles
+from infer.inputs import normalise_tiles
 from infer.model import base_model
 
 _TILES_PER_CALL = 32
@@ -104,7 +105,7 @@ def generate(model: Any, prompts: Sequence[Prompt], settings: GenerationSettings
 
 def image_features(inner: Any, tiles_NSSC: np.ndarray) -> torch.Tensor:
     """Return the context embeddings (N, tokens_per_tile, D) of uint8 tiles."""
-    chunks = torch.from_numpy(tiles_NSSC).split(_TILES_PER_CALL)
+    chunks = torch.split(torch.from_numpy(tiles_NSSC), _TILES_PER_CALL)
     return torch.cat(
         [
             inner.get_image_features(pixel_values=normalise_tiles(chunk.to(inner.device), inner.dtype)).pooler_output
@@ -145,7 +146,7 @@ def _greedy(inner: Any, hidden_BD: torch.Tensor) -> torch.Tensor:
     logits_BV = inner.lm_head(hidden_BD)
     # The context token stands for a picture; as output it means nothing.
     logits_BV[:, inner.config.image_token_id] = -torch.inf
-    return logits_BV.argmax(-1)
+    return torch.argmax(logits_BV, -1)
 
 
 def _until_stop(ids: list[int], stop_ids: tuple[int, ...]) -> list[int]:

@@ -73,9 +73,15 @@ class PackBatch:
         return kwargs
 
     def _map(self, function: Callable[[torch.Tensor], torch.Tensor]) -> "PackBatch":
-        tensors = (self.input_ids, self.position_ids, self.target_positions, self.targets)
-        tiles = None if self.tiles_NSSC is None else function(self.tiles_NSSC)
-        return PackBatch(*map(function, tensors), tiles, self.segment_lengths, self.locations)
+        return PackBatch(
+            input_ids=function(self.input_ids),
+            position_ids=function(self.position_ids),
+            target_positions=function(self.target_positions),
+            targets=function(self.targets),
+            tiles_NSSC=None if self.tiles_NSSC is None else function(self.tiles_NSSC),
+            segment_lengths=self.segment_lengths,
+            locations=self.locations,
+        )
 
 
 class TileReader:
@@ -132,7 +138,7 @@ class TileReader:
         for image in images:
             if image.kind == KIND_FRAME:
                 indices.setdefault(image.media, []).append(image.frame_index)
-        frames = {}
+        frames: dict[tuple[int, int], np.ndarray] = {}
         for media, wanted in indices.items():
             path = self._shards.media_path(self._shards.media(media))
             frames.update(zip(((media, index) for index in wanted), read_frames(path, wanted), strict=True))

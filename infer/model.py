@@ -101,7 +101,8 @@ def load_model(path: Path | str, options: ModelOptions | None = None, *, adapter
     attention = options.resolve_attention()
     try:
         with terminal_bars():
-            model, loading = InternVLForConditionalGeneration.from_pretrained(
+            loader: Any = InternVLForConditionalGeneration
+            model, loading = loader.from_pretrained(
                 folder,
                 dtype=dtype,
                 use_safetensors=True,
@@ -131,7 +132,7 @@ def build_model(config: InternVLConfig | dict[str, Any], options: ModelOptions |
     settings = config if isinstance(config, InternVLConfig) else InternVLConfig(**config)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = InternVLForConditionalGeneration(settings)
+        model: Any = InternVLForConditionalGeneration(settings)
     model.set_attn_implementation(options.resolve_attention())
     return model.to(device=device, dtype=dtype)
 
@@ -158,22 +159,22 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise ModelError(
             f"{path} has model_type {model_type!r}; only 'internvl' (InternVL in the transformers layout) is known"
         )
-    return content
+    return dict(content)
 
 
-def tile_size_px(config: InternVLConfig) -> int:
+def tile_size_px(config: Any) -> int:
     """Return the side of a tile in pixels."""
     return int(config.vision_config.image_size[0])
 
 
-def tokens_per_tile(config: InternVLConfig) -> int:
+def tokens_per_tile(config: Any) -> int:
     """Return the context tokens that one tile becomes."""
     vision = config.vision_config
     patches_per_side = vision.image_size[0] // vision.patch_size[0]
     return int(patches_per_side * config.downsample_ratio) ** 2
 
 
-def check_fits(config: InternVLConfig, manifest: Manifest) -> None:
+def check_fits(config: Any, manifest: Manifest) -> None:
     """Check that a model reads what the shards hold.
 
     Raises:
@@ -197,14 +198,15 @@ def check_fits(config: InternVLConfig, manifest: Manifest) -> None:
 @contextmanager
 def terminal_bars() -> Iterator[None]:
     """Let transformers draw its progress bars on a terminal only."""
-    was_enabled = transformers_logging.is_progress_bar_enabled()
+    bars: Any = transformers_logging
+    was_enabled = bars.is_progress_bar_enabled()
     if not sys.stderr.isatty():
-        transformers_logging.disable_progress_bar()
+        bars.disable_progress_bar()
     try:
         yield
     finally:
         if was_enabled:
-            transformers_logging.enable_progress_bar()
+            bars.enable_progress_bar()
 
 
 @contextmanager

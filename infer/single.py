@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from dataprep.encode import Encoder, ImageSize, Layout, VideoSize, lay_out, make_encoder
+from dataprep.encode import Encoder, Layout, VideoSize, lay_out, make_encoder
 from dataprep.findings import Location
 from dataprep.grounding import BoxCodec
 from dataprep.media.decode import cut_tiles, open_rgb
 from dataprep.media.video import choose_frames, probe_video, read_frames
 from dataprep.records import Record, Turn
 from dataprep.tags import IMAGE, VIDEO
+from dataprep.tiling import ImageSize
 from infer.conventions import read_conventions
 from infer.engine import GenerationSettings, Prompt, generate
 from infer.errors import ModelError

@@ -236,9 +236,10 @@ def make_chat_sample(
         images: Media numbers of 28x28 images.
         split: Its split.
     """
-    from dataprep.encode import ImageSize, lay_out, make_encoder
+    from dataprep.encode import lay_out, make_encoder
     from dataprep.findings import Location
     from dataprep.records import Record, Turn
+    from dataprep.tiling import ImageSize
 
     encoder = make_encoder("internvl2-1b", model_dir)
     record = Record(location=Location(SOURCE, line), row_format="native", system="", turns=(Turn(query, response),))

@@ -6,11 +6,12 @@ Every option bears the name of its field, and a test holds the defaults here aga
 import json
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from infer.cli import Attention, OutputFormat, UseFlashAttn
+from infer.threads import let_idle_threads_sleep
 
 
 class SftType(StrEnum):
@@ -28,7 +29,7 @@ class Schedule(StrEnum):
     CONSTANT = "constant"
 
 
-def _option(help_text: str, name: str | None = None, panel: str | None = None) -> typer.models.OptionInfo:
+def _option(help_text: str, name: str | None = None, panel: str | None = None) -> Any:
     names = () if name is None else (name,)
     return typer.Option(*names, help=help_text, rich_help_panel=panel)
 
@@ -90,6 +91,7 @@ def train_command(
 ) -> None:
     """Train adapters or a whole model on prepared shards."""
     values = dict(locals())
+    let_idle_threads_sleep()
     from train.config import TrainConfig
     from train.loop import train
 

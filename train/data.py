@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -126,7 +127,7 @@ class PackLoader:
     """Batches in the order of the plan, prepared ahead in threads; use it as an iterator and close it."""
 
     def __init__(
-        self, shards: Sequence[Shards], packs: Iterator[Rows], *, config: TrainConfig, model_config: object
+        self, shards: Sequence[Shards], packs: Iterator[Rows], *, config: TrainConfig, model_config: Any
     ) -> None:
         """Take packs from `packs`, which may be endless, as they are needed.
 

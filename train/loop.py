@@ -127,7 +127,7 @@ def train(config: TrainConfig) -> dict[str, Any]:  # noqa: PLR0915 - the one lon
         "seconds": round(seconds, 2),
         "tokens": tokens,
         "out": config.out,
-        "next_command": _next_command(config, status),
+        "next_command": _next_command(config, status, has_val=setup.val_plan is not None),
     }
 
 
@@ -199,9 +199,9 @@ def _stop_signal() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _next_command(config: TrainConfig, status: str) -> str:
+def _next_command(config: TrainConfig, status: str, *, has_val: bool) -> str:
     shards = " ".join(config.shards)
     if status == "stopped":
         return f"dataprep train {shards} --model {config.model} --out {config.out} --resume auto"
     how = f"--model {config.model} --adapter {config.out}" if config.sft_type == "lora" else f"--model {config.out}"
-    return f"dataprep eval {shards} --split {config.val_split} {how}"
+    return f"dataprep eval {shards} --split {config.val_split if has_val else config.train_split} {how}"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import defaultdict
 from collections.abc import Sequence
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -18,6 +18,7 @@ from dataprep.rules.table import RULES
 from dataprep.shards.manifest import Manifest
 
 _SHOWN_PER_CODE = 3
+_LONGEST_TEXT = 1000  # characters of one path, field or message
 _STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
 _AREAS = {
     "P": "parsing", "S": "fields and turns", "T": "tags", "M": "images", "V": "videos", "G": "boxes", "L": "lengths",
@@ -34,30 +35,32 @@ def make_visible(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    return escape(make_visible(text))
+    """Return text from the data visible and short enough to read."""
+    if len(text) > _LONGEST_TEXT:
+        text = f"{text[: _LONGEST_TEXT - 100]}... ({len(text):,} characters)"
+    return make_visible(text)
 
 
-def _print(console: Console, markup: str, *, style: str | None = None) -> None:
-    # No emoji codes: "rows.jsonl:100:" would lose its line. No wrapping: a place must stay in one piece.
-    console.print(markup, style=style, emoji=False, highlight=False, soft_wrap=True)
+def _print(console: Console, *parts: str | tuple[str, str]) -> None:
+    """Print one line of texts, or of pairs of text and style; nothing in a text is taken for markup."""
+    # No wrapping: a place that is cut in two can neither be clicked nor searched for.
+    console.print(Text.assemble(*parts), soft_wrap=True)
 
 
 def print_lint(report: LintReport, console: Console) -> None:
     """Print what lint found."""
     for summary in report.files:
         formats = ", ".join(f"{count:,} {name}" for name, count in summary.formats.most_common())
-        console.print(f"{_plain(summary.path)}: {summary.rows:,} rows ({formats or 'none'})", highlight=False)
+        _print(console, f"{_plain(summary.path)}: {summary.rows:,} rows ({formats or 'none'})")
     for group in _group(report.findings):
         _print_group(group, console)
     _print_passed(report, console)
     errors, warnings = report.count(Severity.ERROR), report.count(Severity.WARNING)
     style = "bold red" if errors else "yellow" if warnings else "bold green"
-    console.print(
-        f"[{style}]{errors:,} errors and {warnings:,} warnings[/]; conversion would reject "
-        f"{report.num_rows_with_errors:,} of {report.num_rows:,} rows",
-        highlight=False,
-    )
-    console.print(f"Next: {_next_command(report)}", highlight=False, soft_wrap=True)
+    rejected = f"{report.num_rows_with_errors:,} of {report.num_rows:,} rows"
+    counts = f"{errors:,} errors and {warnings:,} warnings"
+    _print(console, (counts, style), f"; conversion would reject {rejected}")
+    _print(console, f"Next: {_next_command(report)}")
 
 
 def _group(findings: Sequence[Finding]) -> list[list[Finding]]:
@@ -73,13 +76,13 @@ def _print_group(group: Sequence[Finding], console: Console) -> None:
     console.print()
     for finding in group[:_SHOWN_PER_CODE]:
         field = f" {_plain(finding.field)}:" if finding.field else ""
-        place = f"{_plain(str(finding.location))}:{field}"
-        console.print(f"{place} [{style}]{finding.code}[/] {_plain(finding.message)}", highlight=False, soft_wrap=True)
+        place = f"{_plain(str(finding.location))}:{field} "
+        _print(console, place, (finding.code, style), f" {_plain(finding.message)}")
     if len(group) > _SHOWN_PER_CODE:
         more = len(group) - _SHOWN_PER_CODE
-        console.print(f"  +{more:,} more {group[0].code} (all of them: --format json)", style="dim", highlight=False)
+        _print(console, (f"  +{more:,} more {group[0].code} (all of them: --format json)", "dim"))
     if group[0].help:
-        console.print(f"  help: {_plain(group[0].help)}", style="dim", highlight=False, soft_wrap=True)
+        _print(console, (f"  help: {_plain(group[0].help)}", "dim"))
 
 
 def _print_passed(report: LintReport, console: Console) -> None:
@@ -88,41 +91,44 @@ def _print_passed(report: LintReport, console: Console) -> None:
     passed = [name for letter, name in _AREAS.items() if letter in ran and letter not in found]
     console.print()
     if passed and report.num_rows:
-        console.print(f"[green]passed:[/] {', '.join(passed)}", highlight=False)
+        _print(console, ("passed:", "green"), f" {', '.join(passed)}")
     if report.level < Level.TOKENS:
-        console.print("not checked: lengths (add --for MODEL_TYPE --model DIR)", style="dim", highlight=False)
+        _print(console, ("not checked: lengths (add --for MODEL_TYPE --model DIR)", "dim"))
 
 
 def _next_command(report: LintReport) -> str:
-    files = " ".join(_plain(summary.path) for summary in report.files[:3])
-    model_type = report.model_type or "MODEL_TYPE"
     if report.has_errors:
         code = next(f.code for f in report.findings if f.severity is Severity.ERROR)
         return f"mend the rows, or read more: dataprep explain {code}"
-    return f"dataprep convert {files} --for {model_type} --model DIR --out shards"
+    files = " ".join(_argument(summary.path) for summary in report.files)
+    return f"dataprep convert {files} --for {report.model_type or 'MODEL_TYPE'} --model DIR --out shards"
+
+
+def _argument(path: str) -> str:
+    return make_visible(shlex.quote(path))
 
 
 def print_bad_rows(error: BadRowsError, console: Console) -> None:
     """Print why rows are bad, as a table, and the options that accept the loss."""
     table = Table("code", "rows", "rule", "first of them", title="bad rows", title_justify="left")
     for code, (count, text) in sorted(error.reasons.items(), key=lambda item: -item[1][0]):
-        table.add_row(code, f"{count:,}", RULES[code].name, _plain(text))
+        table.add_row(code, f"{count:,}", RULES[code].name, Text(_plain(text)))
     console.print(table)
 
 
 def print_conversion(manifest: Manifest, out: str, console: Console) -> None:
     """Print what a conversion made."""
     ledger = manifest.ledger
-    console.print(
+    _print(
+        console,
         f"{ledger.rows_in:,} rows in = {ledger.converted:,} converted + {ledger.repaired:,} repaired + "
         f"{ledger.rejected:,} rejected + {ledger.duplicate:,} duplicate",
-        highlight=False,
     )
     table = Table("split", "rows", "tokens", "trained", "tiles", "shards")
     for name, split in manifest.splits.items():
         numbers = (split.rows, split.tokens, split.trained_tokens, split.tiles, split.shards)
-        table.add_row(_plain(name), *(f"{number:,}" for number in numbers))
+        table.add_row(Text(name), *(f"{number:,}" for number in numbers))
     console.print(table)
     if ledger.rejected:
-        console.print(f"rejected rows, with their findings: {_plain(out)}/rejects.jsonl", highlight=False)
-    console.print(f"Next: dataprep train {_plain(out)} --model DIR --out runs/a", highlight=False, soft_wrap=True)
+        _print(console, f"rejected rows, with their findings: {_plain(out)}/rejects.jsonl")
+    _print(console, f"Next: dataprep train {_argument(out)} --model DIR --out runs/a")
