@@ -6,6 +6,7 @@ are run or listed; none of them loads torch to say what it does. Exit codes: 0 f
 
 from __future__ import annotations
 
+import io
 import sys
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -246,6 +247,10 @@ def main() -> None:
     """Run the command line."""
     from dataprep.errors import DataprepError
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A name that the terminal's encoding cannot show is no reason to fail.
+            stream.reconfigure(errors="backslashreplace")
     arguments = _dashes(sys.argv[1:])
     _add_commands(arguments)
     try:

@@ -15,11 +15,10 @@ from dataprep.errors import ConfigError
 from dataprep.grounding import BoxCodec, UnitBox, to_unit
 from dataprep.records import GroundedObject, Record, Turn
 from dataprep.tags import BBOX, IMAGE, REF_OBJECT, VIDEO, split_tags
-from dataprep.templates import TEMPLATES, Part, Slot, Template, Text, merge_slots, render
+from dataprep.templates import IGNORE_INDEX, TEMPLATES, Part, Slot, Template, Text, merge_slots, render
 from dataprep.tiling import ImageSize, TileGrid, choose_grid
 from dataprep.tokenization import (
     CONTEXT_TOKEN,
-    IGNORE_INDEX,
     IdArray,
     TextTokenizer,
     TileSettings,

@@ -149,6 +149,8 @@ def _join(parts: Iterator[Part]) -> Iterator[Part]:
     pieces: list[str] = []
     is_trained = False
     for part in parts:
+        if isinstance(part, Text) and not part.text:
+            continue
         is_break = isinstance(part, Slot) or part.is_trained != is_trained
         if is_break and pieces:
             yield Text("".join(pieces), is_trained)
@@ -156,7 +158,7 @@ def _join(parts: Iterator[Part]) -> Iterator[Part]:
         if isinstance(part, Slot):
             yield part
             is_trained = False
-        elif part.text:
+        else:
             pieces.append(part.text)
             is_trained = part.is_trained
     if pieces:

@@ -64,7 +64,7 @@ class TextTokenizer:
     @property
     def vocab_size(self) -> int:
         """One more than the largest id."""
-        return int(self._tokenizer.get_vocab_size(with_added_tokens=True))
+        return int(max(self._tokenizer.get_vocab(with_added_tokens=True).values())) + 1
 
     @property
     def control_tokens(self) -> tuple[str, ...]:
@@ -179,23 +179,27 @@ def read_tile_settings(folder: Path, *, default: TileSettings) -> TileSettings:
         ConfigError: If the configuration contradicts itself.
     """
     config = _read_json(folder / "config.json")
-    vision = config.get("vision_config") or {}
+    vision = config.get("vision_config")
+    vision = vision if isinstance(vision, dict) else {}
     size = _first(config.get("force_image_size") or vision.get("image_size"))
     patch = _first(vision.get("patch_size"))
     if not size or not patch:
         return default
-    side = size / patch * float(config.get("downsample_ratio", 0.5))
+    ratio = config.get("downsample_ratio", 0.5)
+    try:
+        side = int(size) / int(patch) * float(ratio)
+    except (TypeError, ValueError):
+        side = 0.0
     if side != int(side) or side < 1:
         raise ConfigError(
             f"{folder / 'config.json'}: tiles of {size} px, patches of {patch} px and downsample_ratio "
-            f"{config.get('downsample_ratio', 0.5)} give {side} x {side} context tokens, which is no whole number"
+            f"{ratio} give {side} x {side} context tokens, which is no whole number; copy the model folder again"
         )
     return TileSettings(int(size), int(side) ** 2)
 
 
-def _first(value: Any) -> int | None:
-    number: int | None = value[0] if isinstance(value, list) else value
-    return number
+def _first(value: Any) -> Any:
+    return value[0] if isinstance(value, list) and value else value
 
 
 def segment_texts(parts: Sequence[Part]) -> list[str]:

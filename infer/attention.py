@@ -44,7 +44,8 @@ def segment_kwargs(lengths: Sequence[int], device: torch.device) -> dict[str, ob
         Python integers (so that no kernel has to wait for the device), and ``use_cache=False``.
     """
     ends = torch.tensor([0, *lengths], dtype=torch.int32).cumsum(0, dtype=torch.int32)
-    cu_seqlens = ends.to(device, non_blocking=True)
+    # From pageable memory the copy would wait for the device.
+    cu_seqlens = ends.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else ends
     longest = max(lengths)
     return {
         "cu_seq_lens_q": cu_seqlens,
@@ -159,7 +160,8 @@ def segment_varlen(
         )
     from torch.nn.attention.varlen import varlen_attn  # CUDA only in practice: not loaded elsewhere
 
-    query_THD, key_THD, value_THD = (states[0].transpose(0, 1) for states in (query, key, value))
+    # Under autocast the rotary embedding makes float32 of queries and keys; the kernel takes 16 bits only.
+    query_THD, key_THD, value_THD = (states[0].transpose(0, 1).to(value.dtype) for states in (query, key, value))
     longest: int = kwargs["max_length_q"]
     output_THD: Any = varlen_attn(
         query_THD,

@@ -12,6 +12,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -217,11 +218,16 @@ def normalise_tiles(tiles_NSSC: torch.Tensor, dtype: torch.dtype) -> torch.Tenso
 
     Source: InternVL's transform (ImageNet mean and deviation), computed in float32 and then cast to `dtype`.
     """
-    mean, std = (
-        torch.tensor(values, device=tiles_NSSC.device).view(3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD)
-    )
+    mean, std = _mean_and_std(tiles_NSSC.device)
     pixels_NCSS = tiles_NSSC.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.contiguous_format)
     return pixels_NCSS.div_(255).sub_(mean).div_(std).to(dtype)
+
+
+@lru_cache(maxsize=16)
+def _mean_and_std(device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    # Made once per device: each copy from the host would wait for it.
+    mean, std = (torch.tensor(values, device=device).view(3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
+    return mean, std
 
 
 def _int64(array: np.ndarray) -> torch.Tensor:

@@ -72,8 +72,7 @@ def write_checkpoint(run: Path, state: RunState, model: Any, optimizer: torch.op
     try:
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
-        with terminal_bars():
-            model.save_pretrained(temporary)
+        _save_weights(model, temporary)
         save_file(_optimizer_tensors(model, optimizer), temporary / "optimizer.safetensors")
         save_file(_rng_tensors(), temporary / "rng.safetensors")
         (temporary / "state.json").write_text(json.dumps(asdict(state), indent=1), encoding="utf-8")
@@ -148,8 +147,7 @@ def write_final(run: Path, *, model: Any, source: Path, dtype: torch.dtype) -> N
         for name in _TOKENIZER_FILES:
             if (source / name).is_file():
                 shutil.copyfile(source / name, temporary / name)
-    with terminal_bars():
-        model.save_pretrained(temporary)
+    _save_weights(model, temporary)
     _flush(temporary)
     for path in temporary.iterdir():
         path.replace(run / path.name)
@@ -163,6 +161,13 @@ def remove_leftovers(run: Path) -> None:
             shutil.rmtree(path)
         else:
             path.unlink()
+
+
+def _save_weights(model: Any, folder: Path) -> None:
+    with terminal_bars():
+        model.save_pretrained(folder)
+    # peft writes a model card of blanks to fill in.
+    (folder / "README.md").unlink(missing_ok=True)
 
 
 def _optimizer_tensors(model: Any, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:

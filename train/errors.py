@@ -8,7 +8,7 @@ class TrainError(DataprepError):
 
 
 class NonFiniteLossError(TrainError):
-    """The loss of a step was not a finite number.
+    """The loss of a step, or its gradient, was not a finite number.
 
     Attributes:
         step: The optimizer step, from 1.
@@ -31,6 +31,6 @@ class NonFiniteLossError(TrainError):
             else "no checkpoint was written before it"
         )
         return (
-            f"the loss of step {self.step} is not finite; its rows: {shown}{more}. {kept}; "
+            f"loss or gradient of step {self.step} is not finite; its rows: {shown}{more}. {kept}; "
             "look at these rows, lower --learning-rate, or use --dtype bfloat16 in place of float16"
         )

@@ -83,12 +83,12 @@ def train(config: TrainConfig) -> dict[str, Any]:  # noqa: PLR0915 - the one lon
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
 
-            meter.add_step(batches, step_loss, num_trained)
+            # A float16 gradient may overflow: the scaler then skips the step, and all is well.
+            meter.add_step(batches, step_loss, num_trained, grad_norm=None if accelerator.scaler else grad_norm)
             tokens += sum(sum(batch.segment_lengths) for batch in batches)
             trained_tokens += num_trained
             is_stopping = stop.is_set()
-            is_last = step == total_steps or is_stopping
-            is_saving = is_last or _is_due(step, config.save_steps)
+            is_saving = step == total_steps or is_stopping or _is_due(step, config.save_steps)
             if is_saving or _is_due(step, config.log_steps):
                 # Both reads wait for the device.
                 loss = _read_loss(meter, step, setup.run)
@@ -104,7 +104,7 @@ def train(config: TrainConfig) -> dict[str, Any]:  # noqa: PLR0915 - the one lon
             log.advance()
 
             aside_s = time.perf_counter()
-            if setup.val_plan is not None and (is_last or _is_due(step, config.eval_steps)):
+            if setup.val_plan is not None and (step == total_steps or _is_due(step, config.eval_steps)):
                 val_loss = validation_loss(model, setup, config)
                 log.write("val", step, {"loss": val_loss})
             if is_saving:
@@ -169,7 +169,7 @@ def _is_due(step: int, every: int | None) -> bool:
 
 
 def _read_loss(meter: Meter, step: int, run: Path) -> float:
-    """Return the mean loss since the last line; refuse to go on from a step whose loss is not finite."""
+    """Return the mean loss since the last line; refuse to go on from a step that was not finite."""
     loss, bad = meter.read_loss()
     if bad is not None:
         checkpoints = list_checkpoints(run)

@@ -18,6 +18,8 @@ class Meter:
     """Collects steps; a new one is made after each line of the log."""
 
     losses: list[torch.Tensor] = field(default_factory=list)
+    health: list[torch.Tensor] = field(default_factory=list)
+    """Of each step, a number that is finite if loss and gradient are."""
     trained_tokens: list[int] = field(default_factory=list)
     locations: list[tuple[str, ...]] = field(default_factory=list)
     tokens: int = 0
@@ -27,21 +29,36 @@ class Meter:
     """Time for validation and checkpoints, which is no part of a step."""
     started_s: float = field(default_factory=time.perf_counter)
 
-    def add_step(self, batches: Sequence[PackBatch], loss: torch.Tensor, num_trained: int) -> None:
-        """Count one optimizer step: its micro-batches, its mean loss (on the device) and its trained tokens."""
+    def add_step(
+        self,
+        batches: Sequence[PackBatch],
+        loss: torch.Tensor,
+        num_trained: int,
+        *,
+        grad_norm: torch.Tensor | None = None,
+    ) -> None:
+        """Count one optimizer step.
+
+        Args:
+            batches: Its micro-batches.
+            loss: Its mean loss, on the device.
+            num_trained: Its trained tokens.
+            grad_norm: Norm of its gradient, on the device; None if unknown, or if it may be infinite.
+        """
         self.losses.append(loss)
+        self.health.append(loss if grad_norm is None else loss + grad_norm)
         self.trained_tokens.append(num_trained)
         self.locations.append(tuple(name for batch in batches for name in batch.locations))
         self.tokens += sum(sum(batch.segment_lengths) for batch in batches)
         self.tiles += sum(0 if batch.tiles_NSSC is None else len(batch.tiles_NSSC) for batch in batches)
 
     def read_loss(self) -> tuple[float, int | None]:
-        """Return the mean loss per trained token, and the number of the first step whose loss is not finite, if any.
+        """Return the mean loss per trained token, and the number of the first step that was not finite, if any.
 
         Waits for the device.
         """
-        losses = torch.stack(self.losses).tolist()
-        bad = next((number for number, value in enumerate(losses) if not math.isfinite(value)), None)
+        losses, health = torch.stack([torch.stack(self.losses), torch.stack(self.health)]).tolist()
+        bad = next((number for number, value in enumerate(health) if not math.isfinite(value)), None)
         total = sum(value * count for value, count in zip(losses, self.trained_tokens, strict=True))
         return total / sum(self.trained_tokens), bad
 

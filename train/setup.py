@@ -121,6 +121,8 @@ def _make_accelerator(config: TrainConfig) -> tuple[Accelerator, ModelOptions, t
     device, dtype = options.resolve_device(), options.resolve_dtype()
     if device.type == "cuda":
         torch.cuda.set_device(device)
+    elif dtype == torch.float16:
+        raise TrainError("float16 trains on a CUDA device only; use --dtype bfloat16 or float32 on the CPU")
     # accelerate keeps one state per process; a second run in it may want another device or type.
     AcceleratorState._reset_state(reset_partial_state=True)
     accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision=_MIXED_PRECISION[dtype])

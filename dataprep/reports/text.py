@@ -5,17 +5,21 @@ from __future__ import annotations
 import shlex
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from dataprep.conversion import BadRowsError
 from dataprep.findings import Finding, Severity
 from dataprep.linting import LintReport
 from dataprep.rules.base import Level
 from dataprep.rules.table import RULES
-from dataprep.shards.manifest import Manifest
+
+if TYPE_CHECKING:
+    # For types only: lint prints its report without loading pyarrow.
+    from dataprep.conversion import BadRowsError
+    from dataprep.shards.manifest import Manifest
 
 _SHOWN_PER_CODE = 3
 _LONGEST_TEXT = 1000  # characters of one path, field or message

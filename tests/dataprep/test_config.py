@@ -25,7 +25,7 @@ def test_defaults_are_those_of_the_specification() -> None:
     assert {name: getattr(config, name) for name in CHOICES} == CHOICES
     assert (config.max_length, config.max_num, config.video_frames) == (4096, None, 8)
     assert (config.max_bad_ratio, config.jobs, config.val) == (0.05, 1, ())
-    assert not (config.allow_urls or config.allow_private_urls or config.allow_outside_root)
+    assert not any([config.allow_urls, config.allow_private_urls, config.allow_outside_root])
 
 
 @pytest.mark.parametrize("name", CHOICES)

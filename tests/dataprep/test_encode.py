@@ -24,9 +24,9 @@ from dataprep.errors import ConfigError
 from dataprep.findings import Location
 from dataprep.formats.reading import read_record
 from dataprep.records import Record, Turn
-from dataprep.templates import Slot, Text
+from dataprep.templates import IGNORE_INDEX, Slot, Text
 from dataprep.tiling import ImageSize
-from dataprep.tokenization import CONTEXT_TOKEN, IGNORE_INDEX, TileSettings
+from dataprep.tokenization import CONTEXT_TOKEN, TileSettings
 
 SETTINGS = EncodeSettings(model_type=get_model_type("internvl2-8b"), tiles=TileSettings(448, 256), system="")
 V1_5 = replace(SETTINGS, model_type=get_model_type("internvl-chat-v1_5"))

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 MODEL_LIBRARIES = ["torch", "transformers", "peft", "accelerate", "flash_attn"]
-HEAVY = [*MODEL_LIBRARIES, "polars", "jsonschema", "pyarrow", "decord", "av", "jinja2", "datasets"]
+HEAVY = [*MODEL_LIBRARIES, "jsonschema", "polars", "pyarrow", "decord", "av", "jinja2", "datasets"]
 
 
 def loaded_by(code: str, *arguments: str) -> list[str]:
@@ -62,6 +62,12 @@ def test_lint_to_the_level_of_tokens_loads_no_model_library(rows: Path, goldens:
     assert not set(found) & {*MODEL_LIBRARIES, "polars", "jsonschema"}
 
 
-def test_functions_of_the_package_load_no_model_library() -> None:
-    code = "from dataprep import convert, lint, open_shards, verify"
-    assert not set(loaded_by(code)) & {*MODEL_LIBRARIES, "jsonschema"}
+def test_functions_of_the_package_load_what_they_need() -> None:
+    assert loaded_by("from dataprep import lint") == []
+    assert loaded_by("from dataprep import convert, open_shards") == ["pyarrow"]
+    assert loaded_by("from dataprep import verify") == ["jsonschema", "pyarrow"]
+
+
+def test_names_that_the_package_does_not_have() -> None:
+    code = "import dataprep; assert dir(dataprep) == dataprep.__all__; assert not hasattr(dataprep, 'repair')"
+    assert loaded_by(code) == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -85,7 +87,7 @@ def test_joining_changes_no_text_and_leaves_no_neighbours_alike(turns: list[tupl
         for query, answer in turns
     )
     assert text_of(parts) == written
-    for left, right in zip(parts, parts[1:], strict=False):
+    for left, right in pairwise(parts):
         if isinstance(left, Text) and isinstance(right, Text):
             assert left.is_trained != right.is_trained
     assert all(part.text for part in parts if isinstance(part, Text))

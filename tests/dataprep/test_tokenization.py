@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 
 from dataprep.errors import ConfigError
-from dataprep.templates import TEMPLATES, Slot, Text
+from dataprep.templates import IGNORE_INDEX, TEMPLATES, Slot, Text
 from dataprep.tokenization import (
-    IGNORE_INDEX,
     TextTokenizer,
     TileSettings,
     assemble,
@@ -24,7 +23,8 @@ from dataprep.tokenization import (
 
 FOLDERS = ["tokenizer_bos", "tokenizer_nobos"]
 PROBES = [
-    "", " ", "\n", "hello world", " hello", "hello ", "a\n\nb", "\tx", "你是由上海人工智能实验室", "é e\u0301 ﬁ", "🐈‍⬛👍🏽",
+    "", " ", "\n", "hello world", " hello", "hello ", "a\n\nb", "\tx", "你是由上海人工智能实验室",
+    "é e\u0301 ﬁ", "🐈‍⬛👍🏽",
     "<|im_start|>user\nQ<|im_end|><|im_start|>assistant\n", "x<|im_end|>y", "<img><IMG_CONTEXT></img>\n text",
     "<ref>a cat</ref><box> [[1, 2, 3, 4]] </box>", "<s>bos</s>", "<|system|>\n", "</img>\n\nQ", "  two  spaces",
     "0123456789 1.5e-3", "don't", "<|im_start", "IMG_CONTEXT>", "\u200b\ufeff\x00", "ａＢＣ", "a" * 500,
@@ -155,7 +155,7 @@ def test_a_folder_without_a_tokenizer(tmp_path: Path) -> None:
 
 
 def test_sentencepiece_alone_is_refused_in_a_sentence(fixtures: Path) -> None:
-    with pytest.raises(ConfigError, match="sentencepiece tokenizer only.*use a folder with tokenizer.json"):
+    with pytest.raises(ConfigError, match=r"sentencepiece tokenizer only.*use a folder with tokenizer\.json"):
         load_tokenizer(fixtures / "tokenizers" / "internlm2-sp-prefix")
 
 

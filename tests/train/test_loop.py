@@ -108,6 +108,7 @@ def test_lora_trains_adapters_only_and_serves_from_run_and_checkpoint(lora_confi
         for name, value in base.items():
             assert torch.equal(value, before[name.replace(".base_layer", "")])
         assert any(value.abs().sum() > 0 for name, value in adapted.named_parameters() if "lora_B" in name)
+    assert not list(Path(result["out"]).rglob("README.md"))
     assert not list(Path(result["out"]).rglob("*.bin"))
     assert not list(Path(result["out"]).rglob("*.pt"))
 

@@ -28,3 +28,10 @@ def test_the_first_bad_step_is_found() -> None:
     for value in (1.0, math.inf, math.nan):
         meter.add_step([], torch.tensor(value), 1)
     assert meter.read_loss()[1] == 1
+
+
+def test_a_gradient_that_is_not_finite_counts_too() -> None:
+    meter = Meter()
+    meter.add_step([], torch.tensor(1.0), 1, grad_norm=torch.tensor(2.0))
+    meter.add_step([], torch.tensor(1.0), 1, grad_norm=torch.tensor(math.inf))
+    assert meter.read_loss() == (1.0, 1)

@@ -48,6 +48,11 @@ def test_a_missing_model_or_another_tokenizer_is_refused(config: TrainConfig, tm
         build(replace(config, shards=(str(make_shards(tmp_path / "other")),)))
 
 
+def test_float16_needs_a_gpu(config: TrainConfig) -> None:
+    with pytest.raises(TrainError, match="float16 trains on a CUDA device only"):
+        build(replace(config, dtype="float16"))
+
+
 def test_several_processes_are_refused(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(TrainError, match="one process for now"):

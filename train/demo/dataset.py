@@ -7,6 +7,7 @@ Training and held-out pictures come from two families of scenes and share none. 
 import json
 import random
 from dataclasses import dataclass
+from itertools import count, islice
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from train.demo.defects import DEFECTS, plant
 from train.demo.rows import Json, held_out_rows, paired_row, text_rows, training_row, video_row
 from train.demo.scenes import CANVAS_PX, Scene, Shape, draw, make_scene, move
 
-TRAIN_FAMILY, VAL_FAMILY, OTHER_FAMILY = "train", "val", "other"
+TRAIN_FAMILY, VAL_FAMILY, VIDEO_FAMILY, VOCABULARY_FAMILY = "train", "val", "video", "vocabulary"
 _VIDEO_FRAMES, _VIDEO_RATE = 16, 8
 _ROWS_PER_PAIR = 40
 
@@ -63,7 +64,7 @@ def write_dataset(folder: Path, config: DatasetConfig) -> Dataset:
     scenes = [make_scene(config.seed, f"{TRAIN_FAMILY}/{number}") for number in range(config.num_scenes)]
     images = [_save(folder, scene, f"images/{number:05d}.png") for number, scene in enumerate(scenes)]
     lines, planted = _train_lines(folder, scenes, images, config)
-    val_scenes = [make_scene(config.seed, f"{VAL_FAMILY}/{number}") for number in range(config.num_val_scenes)]
+    val_scenes = _held_out_scenes(scenes, config)
     val_images = [_save(folder, scene, f"images/val-{number:04d}.png") for number, scene in enumerate(val_scenes)]
     rng = random.Random(f"questions/{VAL_FAMILY}/{config.seed}")
     val = [
@@ -83,6 +84,13 @@ def write_dataset(folder: Path, config: DatasetConfig) -> Dataset:
         val_images=tuple(image for _, image, _ in val),
         train_boxes=np.array([shape.box for scene in scenes for shape in scene.shapes]) / CANVAS_PX,
     )
+
+
+def _held_out_scenes(scenes: list[Scene], config: DatasetConfig) -> list[Scene]:
+    """Return held-out scenes none of which has the very shapes, at the very places, of a training scene."""
+    seen = {scene.shapes for scene in scenes}
+    drawn = (make_scene(config.seed, f"{VAL_FAMILY}/{number}") for number in count())
+    return list(islice((scene for scene in drawn if scene.shapes not in seen), config.num_val_scenes))
 
 
 def _train_lines(
@@ -110,7 +118,7 @@ def _train_lines(
 
 def _video(folder: Path, config: DatasetConfig) -> Json:
     """Write the clip and return its row: the first shape of a scene crosses the picture."""
-    scene = make_scene(config.seed, f"{OTHER_FAMILY}/video")
+    scene = make_scene(config.seed, f"{VIDEO_FAMILY}/0")
     shape: Shape = scene.shapes[0]
     alone = Scene(scene.ground, (shape,))
     steps = np.linspace(0, 1, _VIDEO_FRAMES)

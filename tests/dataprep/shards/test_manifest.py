@@ -12,7 +12,7 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pytest
-from factories import make_shards
+from tests.factories import make_shards
 
 from dataprep.errors import ShardFormatError, ShardHashError, ShardVersionError
 from dataprep.shards.manifest import LengthStats, Manifest, length_stats, read_manifest, write_manifest

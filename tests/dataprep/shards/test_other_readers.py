@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 import pytest
-from factories import default_samples, make_shards
+from tests.factories import default_samples, make_shards
 
 ROOT = Path(__file__).parents[3]
 

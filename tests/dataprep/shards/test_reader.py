@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from factories import default_samples, make_media, make_sample, make_shards, reseal, write_nulls
+from tests.factories import default_samples, make_media, make_sample, make_shards, reseal, write_nulls
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from factories import default_samples, make_media, make_sample, make_shards, reseal, write_nulls
+from tests.factories import default_samples, make_media, make_sample, make_shards, reseal, write_nulls
 
 from dataprep.shards.format import LEDGER_SCHEMA, content_hash
 from dataprep.shards.manifest import Manifest, read_manifest, write_manifest

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from factories import make_media, make_sample, make_shards
+from tests.factories import make_media, make_sample, make_shards
 
 from dataprep.errors import ShardError
 from dataprep.shards.format import (

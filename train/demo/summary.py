@@ -1,0 +1,26 @@
+"""The demo's result in a few lines of text."""
+
+from train.demo.run import DemoResult
+from train.demo.scores import TEXT_KINDS
+
+
+def summary_text(result: DemoResult) -> str:
+    """Return what was found, converted, trained and learnt."""
+    ledger, training = result.manifest.ledger, result.training
+    columns = (result.untrained, result.constant, result.trained)
+    lines = [
+        f"lint     {len(result.findings)} findings, the {len(result.dataset.planted)} planted defects and nothing else",
+        f"convert  {ledger.rows_in} rows in = {ledger.converted} converted + {ledger.rejected} rejected",
+        f"train    {training['step']} steps in {training['seconds']:.0f} s, loss {training['loss']:.3f}",
+        f"eval     {len(result.trained.lines)} questions about {len(set(result.dataset.val_images))} held-out pictures",
+        "",
+        f"{'':24}{'untrained':>10}{'constant':>10}{'trained':>10}",
+    ]
+    lines += [_line(f"{kind}, exact match", [c.kinds[kind] for c in columns]) for kind in TEXT_KINDS]
+    lines.append(_line("where, mean IoU", [c.mean_iou for c in columns]))
+    lines.append(_line("where, IoU >= 0.5", [c.precision_50 for c in columns]))
+    return "\n".join(lines)
+
+
+def _line(title: str, values: list[float]) -> str:
+    return f"{title:24}" + "".join(f"{value:10.3f}" for value in values)
