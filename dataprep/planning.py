@@ -178,8 +178,8 @@ def plan_chunk(planner: Planner, chunk: Chunk) -> Part:
             return _part_from_json(stored)
         summary.unlink()  # or a kill below would leave it beside files that it does not describe
     builder = PartBuilder(planner, chunk, name)
-    for row in chunk.rows:
-        builder.add(planner.checkers.for_file(row.location.path).check(row))
+    for row in planner.checkers.for_file(chunk.rows[0].location.path).check_all(chunk.rows):
+        builder.add(row)
     part = builder.write()
     if not builder.lacks_media:  # media that could not be used may be mended before the next run
         with atomic_file(summary) as file:

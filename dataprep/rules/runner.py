@@ -7,12 +7,13 @@ converts, and every reject of conversion is a finding of lint.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from dataprep.catalog import get_model_type
 from dataprep.config import RowConfig
-from dataprep.encode import Encoder, VideoSize, lay_out, make_encoder
+from dataprep.encode import Encoder, Layout, VideoSize, lay_out, make_encoder
 from dataprep.errors import ConfigError, RuleCrash
 from dataprep.findings import Finding
 from dataprep.formats.reading import read_record
@@ -25,7 +26,7 @@ from dataprep.tokenization import segment_texts
 
 
 class RowChecker:
-    """Checks rows one by one; keeps nothing but what is known of media.
+    """Checks rows; keeps nothing but what is known of media.
 
     Attributes:
         context: What the rules may know.
@@ -45,6 +46,18 @@ class RowChecker:
 
     def check(self, raw: RawRow) -> CheckedRow:
         """Return a row with everything that was found out about it and all findings, errors first."""
+        return self.check_all([raw])[0]
+
+    def check_all(self, raws: Sequence[RawRow]) -> list[CheckedRow]:
+        """Check several rows; their text is tokenized in one batch."""
+        rows = [self._check_untokenized(raw) for raw in raws]
+        if self.level >= Level.TOKENS:
+            self._check_lengths([row for row in rows if row.record is not None and not row.has_errors])
+        for row in rows:
+            row.findings.sort(key=lambda finding: finding.severity.rank)
+        return rows
+
+    def _check_untokenized(self, raw: RawRow) -> CheckedRow:
         row = CheckedRow(raw)
         row.value, row.parse_problem = parse_row(raw)
         if row.value is not None and row.parse_problem is None:
@@ -57,30 +70,32 @@ class RowChecker:
             row.images = [self._media.look_up(ref) for ref in row.record.images]
             row.videos = [self._media.look_up(ref) for ref in row.record.videos]
             self._run(Level.MEDIA, row)
-        if row.record is not None and self.level >= Level.TOKENS and not row.has_errors:
-            self._measure(row)
-            self._run(Level.TOKENS, row)
-        row.findings.sort(key=lambda finding: finding.severity.rank)
         return row
 
-    def _measure(self, row: CheckedRow) -> None:
+    def _check_lengths(self, rows: Sequence[CheckedRow]) -> None:
         encoder = self._encoder
         assert encoder is not None
+        layouts = [self._lay_out(row, encoder) for row in rows]
+        texts = [segment_texts(layout.parts) for layout in layouts]
+        segments = iter(encoder.tokenizer.encode_many([text for group in texts for text in group]))
+        for row, layout, group in zip(rows, layouts, texts, strict=True):
+            row.layout = layout
+            row.num_image_tokens = sum(layout.slot_tokens(encoder.settings.tiles.tokens_per_tile))
+            bos = 0 if encoder.tokenizer.bos_id is None else 1
+            row.num_tokens = bos + sum(len(next(segments)) for _ in group) + row.num_image_tokens
+            self._run(Level.TOKENS, row)
+
+    def _lay_out(self, row: CheckedRow, encoder: Encoder) -> Layout:
         sizes = [facts.image_size(exif=self.context.exif) for facts in row.images]
-        videos = [facts.video for facts in row.videos]
-        row.layout = lay_out(
+        videos = [facts.video for facts in row.videos if facts.video is not None]
+        count = encoder.settings.video_frames
+        frames = [tuple(choose_frames(video.num_frames, num_segments=count)) for video in videos]
+        return lay_out(
             row.checked_record,
             encoder.settings,
             image_sizes=[size for size in sizes if size is not None],
-            video_sizes=[
-                VideoSize(v.width, v.height, _frames(v.num_frames, encoder.settings.video_frames)) for v in videos if v
-            ],
+            video_sizes=[VideoSize(v.width, v.height, chosen) for v, chosen in zip(videos, frames, strict=True)],
         )
-        slots = row.layout.slot_tokens(encoder.settings.tiles.tokens_per_tile)
-        segments = encoder.tokenizer.encode_many(segment_texts(row.layout.parts))
-        row.num_image_tokens = sum(slots)
-        bos = 0 if encoder.tokenizer.bos_id is None else 1
-        row.num_tokens = bos + sum(len(segment) for segment in segments) + row.num_image_tokens
 
     def _run(self, level: Level, row: CheckedRow) -> None:
         for code, rule in self._rules[level]:
@@ -100,10 +115,6 @@ class RowChecker:
                         help=problem.help,
                     )
                 )
-
-
-def _frames(num_frames: int, num_segments: int) -> tuple[int, ...]:
-    return tuple(choose_frames(num_frames, num_segments=num_segments))
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,9 +52,9 @@ def test_media_shards_are_cut_before_they_are_too_large(monkeypatch: pytest.Monk
     assert [numbers.tolist() for _, numbers in plan.samples[0].pieces] == [[0, 1, 2], [0, 3], [4]]
 
 
-def test_a_medium_as_large_as_a_shard_leaves_no_empty_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_medium_larger_than_a_shard_leaves_no_empty_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dataprep.assembly.SHARD_BYTES", KIB)
-    plan = plan_shards([make_part(0, "ab", size=KIB)])
+    plan = plan_shards([make_part(0, "ab", size=KIB + 1)])
     assert [task.pieces for task in plan.media] == [(("part-000000", (0,)),), (("part-000000", (1,)),)]
 
 

@@ -346,6 +346,23 @@ def test_a_continued_run_checks_no_row_twice(tmp_path: Path, monkeypatch: pytest
     assert checked == [9, 10, 11, 12]
 
 
+def test_a_continued_run_leaves_no_shard_of_the_one_before(tmp_path: Path) -> None:
+    for number in range(9):
+        noise = os.urandom(1000)
+        path = write_png(tmp_path / f"{number}.png", (number, 1, 1))
+        path.write_bytes(path.read_bytes() + noise)
+    source = write_rows(tmp_path / "rows.jsonl", [image_row(f"{number}.png") for number in range(9)])
+    with pytest.raises(StoppedError):
+        convert([source], tmp_path / "out", make_options(), progress=stop_at(3 + 9 + 2))
+    assert len(list((tmp_path / "out").glob("media-*.arrow"))) == 9
+    (tmp_path / "out" / "samples-00007.arrow.tmp").write_bytes(b"half")
+    write_rows(tmp_path / "rows.jsonl", [image_row("0.png")])
+    convert([source], tmp_path / "out", make_options())
+    names = ["ledger.arrow", "manifest.json", "media-00000.arrow", "rejects.jsonl", "samples-00000.arrow"]
+    assert list(read_files(tmp_path / "out")) == names
+    assert verify(tmp_path / "out").problems == ()
+
+
 KILLED_RUN = """
 import os, signal, sys
 from pathlib import Path

@@ -67,7 +67,7 @@ class DemoResult:
 def make_config(out: Path, *, steps: int, seed: int, is_quick: bool) -> DemoConfig:
     """Return the settings of a demo; a quick one draws little and trains at most 20 steps."""
     if is_quick:
-        data = DatasetConfig(num_scenes=120, rows_per_scene=1, num_val_scenes=6, seed=seed)
+        data = DatasetConfig(num_scenes=240, rows_per_scene=1, num_val_scenes=6, seed=seed)
         return DemoConfig(out=out, steps=min(steps, 20), data=data)
     return DemoConfig(out=out, steps=steps, data=DatasetConfig(seed=seed))
 
@@ -103,7 +103,7 @@ def run_demo(config: DemoConfig, *, say: Say) -> DemoResult:
         say(f"answer {len(dataset.val_kinds)} held-out questions, untrained and trained")
         untrained = score_predictions(_evaluate(out, "model", "eval-untrained"), dataset)
         trained = score_predictions(_evaluate(out, "run", "eval-trained"), dataset)
-        constant = score_constants(untrained.lines, best_constant_box(dataset.train_boxes), dataset)
+        constant = score_constants(untrained.lines, best_constant_box(dataset.train_boxes))
     result = DemoResult(
         dataset=dataset,
         findings=findings,

@@ -31,10 +31,10 @@ GROUNDS: tuple[tuple[int, int, int], ...] = (
     (239, 246, 239),
 )
 
-GRID_PX = 16
+GRID_PX = 32
 """Corners of boxes lie on a grid of this step, so that the digits of a coordinate can be learnt in minutes."""
 
-_MIN_SIDE_CELLS, _MAX_SIDE_CELLS, _GAP_PX = 4, 7, 8
+_MIN_SIDE_CELLS, _MAX_SIDE_CELLS, _GAP_PX = 2, 3, 8
 _SUPERSAMPLE = 2
 COUNTS = (1, 1, 1, 2, 2, 3)
 
