@@ -10,7 +10,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -335,13 +335,13 @@ def test_a_continued_run_checks_no_row_twice(tmp_path: Path, monkeypatch: pytest
     with pytest.raises(StoppedError):
         convert([source], tmp_path / "out", make_options(), progress=stop_at(2))
     checked = []
-    original = RowChecker.check
+    original = RowChecker.check_all
 
-    def check(self: RowChecker, raw: RawRow) -> CheckedRow:
-        checked.append(raw.location.line)
-        return original(self, raw)
+    def check_all(self: RowChecker, raws: Sequence[RawRow]) -> list[CheckedRow]:
+        checked.extend(raw.location.line for raw in raws)
+        return original(self, raws)
 
-    monkeypatch.setattr(RowChecker, "check", check)
+    monkeypatch.setattr(RowChecker, "check_all", check_all)
     convert([source], tmp_path / "out", make_options())
     assert checked == [9, 10, 11, 12]
 

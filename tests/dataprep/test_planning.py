@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import pytest
 
 from dataprep.linting import cut_chunks
 from dataprep.planning import Chunk, Part, PlanRecipe, SplitCounts, plan_chunk
+from dataprep.rules.base import CheckedRow
 from dataprep.rules.runner import RowChecker
-from dataprep.sources import read_rows
+from dataprep.sources import RawRow, read_rows
 from tests.dataprep.conversions import GOLDENS, image_row, make_options, read_table, text_row, write_png, write_rows
 
 
@@ -30,13 +32,13 @@ def plan(source: str, folder: Path, *, is_val: bool = False, **changes: Any) -> 
 def checked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Lines of the rows that were checked since the test began."""
     lines: list[int] = []
-    original = RowChecker.check
+    original = RowChecker.check_all
 
-    def check(self: RowChecker, raw: Any) -> Any:
-        lines.append(raw.location.line)
-        return original(self, raw)
+    def check_all(self: RowChecker, raws: Sequence[RawRow]) -> list[CheckedRow]:
+        lines.extend(raw.location.line for raw in raws)
+        return original(self, raws)
 
-    monkeypatch.setattr(RowChecker, "check", check)
+    monkeypatch.setattr(RowChecker, "check_all", check_all)
     return lines
 
 

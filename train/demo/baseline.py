@@ -1,7 +1,7 @@
 """The box to beat without looking: the constant that fits the training boxes best.
 
-A model that has learnt only where shapes usually are does as well as this, so its grounding says something about seeing
-only where it is clearly better.
+A model that has learnt only where shapes usually are does as well as this, so its grounding says something
+about seeing only where it is clearly better.
 """
 
 import numpy as np

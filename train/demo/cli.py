@@ -1,4 +1,4 @@
-"""The command ``dataprep demo``: the main job on a data set that it draws itself. torch loads when it runs."""
+"""The command ``dataprep demo``: the main job on a data set that it draws itself."""
 
 import sys
 from pathlib import Path
@@ -11,7 +11,7 @@ def demo_command(
     out: Annotated[Path, typer.Option(help="Folder of everything that is made.")] = Path("demo-run"),
     steps: Annotated[int, typer.Option(min=1, help="Optimizer steps.")] = 3000,
     seed: Annotated[int, typer.Option(help="Of scenes, questions and weights.")] = 0,
-    quick: Annotated[bool, typer.Option("--quick", help="A few scenes and steps: shows the road, learns little.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="A few scenes and steps; learns little.")] = False,
 ) -> None:
     """Draw a data set, lint, convert, train a tiny InternVL from scratch, evaluate, show a page."""
     from train.demo.run import PAGE_NAME, make_config, run_demo

@@ -1,7 +1,8 @@
 """The demo's data set on disk: pictures, a clip, `train.jsonl` with its planted defects, and `val.jsonl`.
 
-Training and held-out pictures come from two families of scenes and share none. Bytes are a pure function of the arguments.
-`Dataset` remembers what a file cannot say: the kind of each held-out question, and where each defect stands.
+Training and held-out pictures come from two families of scenes and share none. Bytes are a pure function of
+the arguments. `Dataset` remembers what a file cannot say: the kind of each held-out question, and where
+each defect stands.
 """
 
 import json
@@ -16,7 +17,7 @@ from train.demo.defects import DEFECTS, plant
 from train.demo.rows import Json, held_out_rows, paired_row, text_rows, training_row, video_row
 from train.demo.scenes import CANVAS_PX, Scene, Shape, draw, make_scene, move
 
-TRAIN_FAMILY, VAL_FAMILY, VIDEO_FAMILY, VOCABULARY_FAMILY = "train", "val", "video", "vocabulary"
+TRAIN_FAMILY, VAL_FAMILY, VIDEO_FAMILY, MODEL_FAMILY = "train", "val", "video", "model"
 _VIDEO_FRAMES, _VIDEO_RATE = 16, 8
 _ROWS_PER_PAIR = 40
 
@@ -105,7 +106,7 @@ def _train_lines(
     ]
     pairs = range(0, len(scenes) - 1, _ROWS_PER_PAIR)
     rows += [paired_row(rng, scenes[k : k + 2], images[k : k + 2]) for k in pairs]
-    rows += text_rows() + [_video(folder, config)]
+    rows += [*text_rows(), _video(folder, config)]
     rng.shuffle(rows)
     lines = [json.dumps(row) for row in rows]
     planted = {}
@@ -127,7 +128,7 @@ def _video(folder: Path, config: DatasetConfig) -> Json:
 
 
 def _write_video(path: Path, frames: list[np.ndarray]) -> None:
-    """Write RGB frames, uint8 (H, W, 3), as an MP4 file; one thread, so that the bytes do not depend on the machine."""
+    """Write RGB frames, uint8 (H, W, 3), as an MP4 file; one thread, so that the bytes are the same anywhere."""
     import av
 
     with av.open(str(path), "w") as container:

@@ -1,7 +1,7 @@
-"""Rows with one planted mistake each, and the rule that must find it: nothing less, and nothing else in the whole data set.
+"""Rows with one planted mistake each, and the rule that must find it.
 
-Each defect starts from a healthy row about one picture and does what people's exports do. `plant` gives the line as it
-stands in the file, since one of them is no longer JSON.
+Each defect starts from a healthy row about one picture and does what people's exports do. `plant` gives the
+line as it stands in the file, since one of them is no longer JSON.
 """
 
 import json
@@ -14,7 +14,7 @@ from train.demo.scenes import CANVAS_PX, Scene
 
 @dataclass(frozen=True, slots=True)
 class Defect:
-    """One planted mistake: the code of the rule that must find it, what was done, and how to make the line."""
+    """One planted mistake: the code of its rule, what was done in words, and how the line is made."""
 
     code: str
     what: str

@@ -1,20 +1,31 @@
-"""The demo's model folder: a byte-level tokenizer and a tiny, untrained InternVL in the native transformers layout.
+"""The demo's model folder: a byte-level tokenizer and a tiny, untrained InternVL, transformers layout.
 
-The tokenizer is trained on the demo's own text and splits digits one by one, so that every coordinate is spelled with the
-same ten tokens; bytes outside that text have tokens of their own, so any UTF-8 text survives a round trip. The model is the
-real architecture (vision tower, pixel shuffle, projector, decoder) with small numbers in its configuration.
+The tokenizer is trained on the demo's own text and splits digits one by one, so that every coordinate is
+spelled with the same ten tokens; bytes outside that text have tokens of their own, so any UTF-8 text
+survives a round trip. The model is the real architecture (vision tower, pixel shuffle, projector, decoder)
+with small numbers in its configuration.
 
-Only the start of the weights is chosen for a model that has minutes to learn, not days: layer scale 1, sine and cosine as
-position embeddings (transformers starts them at zero), and a patch embedding that gives zero for an empty patch, so that a
-patch says at first where it is and how it differs from the ground. Weights are a pure function of the seed.
+Only the start of the weights is chosen for a model that has minutes to learn, not days:
+
+* Patch embeddings whiten: patches of coloured shapes differ by their mean colour above all, edges are a
+  hundredth of the variance, and filters drawn at random would leave them there. An empty patch becomes
+  zero.
+* Positions start as sine and cosine of column and row (transformers starts them at zero), with waves of the
+  tile's size.
+* Layer scale is 1, and matrices keep the size of what passes through them (standard deviation about 1 /
+  sqrt(inputs)).
+
+Weights are a pure function of the seed and the pictures.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from train.demo.scenes import GROUNDS
+import numpy as np
+from PIL import Image
 
 if TYPE_CHECKING:
     import torch
@@ -34,15 +45,17 @@ SPECIAL_TOKENS: tuple[str, ...] = (
 )  # fmt: skip
 
 _VOCABULARY_SIZE = 512
+_WHITE_DIRECTIONS, _WHITE_FLOOR, _WHITE_SIZE = 64, 0.01, 1.5
 _WIDTH, _HEADS, _VISION_LAYERS, _TEXT_LAYERS = 128, 4, 2, 2
 
 
-def write_model(folder: Path, texts: Iterable[str], *, seed: int) -> None:
+def write_model(folder: Path, texts: Iterable[str], pictures: Sequence[Image.Image], *, seed: int) -> None:
     """Write an untrained model and its tokenizer into `folder`.
 
     Args:
         folder: Made if it does not exist.
-        texts: What the tokenizer is trained on; their order does not matter to the ids beyond ties.
+        texts: What the tokenizer is trained on, in any order.
+        pictures: What the patch embedding is fitted to; a few hundred are plenty.
         seed: Of the initial weights.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -50,7 +63,7 @@ def write_model(folder: Path, texts: Iterable[str], *, seed: int) -> None:
     tokenizer.save(str(folder / "tokenizer.json"))
     _write_json(folder / "special_tokens_map.json", _special_tokens_map())
     _write_json(folder / "tokenizer_config.json", _tokenizer_config())
-    build_untrained(tokenizer, seed=seed).save_pretrained(folder)
+    build_untrained(tokenizer, pictures, seed=seed).save_pretrained(folder)
 
 
 def train_tokenizer(texts: Iterable[str]) -> "Tokenizer":
@@ -76,18 +89,20 @@ def train_tokenizer(texts: Iterable[str]) -> "Tokenizer":
     return tokenizer
 
 
-def build_untrained(tokenizer: "Tokenizer", *, seed: int) -> Any:
+def build_untrained(tokenizer: "Tokenizer", pictures: Sequence[Image.Image], *, seed: int) -> Any:
     """Return the tiny InternVL with its initial weights; torch's global generator is left as it was."""
     import torch
 
     from infer.model import ModelOptions, build_model
 
     model = build_model(model_config(tokenizer), ModelOptions(device="cpu", dtype="float32"), seed=seed)
-    embeddings = model.model.vision_tower.embeddings
+    generator = torch.Generator().manual_seed(seed)
+    embeddings, projector = model.model.vision_tower.embeddings, model.model.multi_modal_projector
     with torch.no_grad():
-        patches = embeddings.patch_embeddings.projection
-        patches.bias.copy_(-(patches.weight.sum((2, 3)) @ _mean_ground()))
+        _whiten(embeddings.patch_embeddings.projection, pictures, generator)
         embeddings.position_embeddings[0, 1:] = _grid_waves(TILE_PX // PATCH_PX, _WIDTH)
+        for linear in (projector.linear_1, projector.linear_2):
+            linear.weight.normal_(std=linear.in_features**-0.5, generator=generator)
     return model
 
 
@@ -104,7 +119,7 @@ def model_config(tokenizer: "Tokenizer") -> "InternVLConfig":
         num_attention_heads=_HEADS,
         attention_bias=True,
         layer_scale_init_value=1.0,
-        initializer_range=0.05,
+        initializer_range=0.08,
     )
     text = Qwen2Config(
         vocab_size=_VOCABULARY_SIZE,
@@ -114,7 +129,7 @@ def model_config(tokenizer: "Tokenizer") -> "InternVLConfig":
         num_attention_heads=_HEADS,
         num_key_value_heads=_HEADS,
         max_position_embeddings=4096,
-        initializer_range=0.05,
+        initializer_range=0.09,
         tie_word_embeddings=True,
         bos_token_id=tokenizer.token_to_id("<s>"),
         eos_token_id=tokenizer.token_to_id(TURN_END),
@@ -128,21 +143,32 @@ def model_config(tokenizer: "Tokenizer") -> "InternVLConfig":
     )
 
 
-def _mean_ground() -> "torch.Tensor":
-    """Return the mean ground colour as the model sees it, (3,)."""
+def _whiten(patches: "torch.nn.Conv2d", pictures: Sequence[Image.Image], generator: "torch.Generator") -> None:
+    """Set a patch embedding to the strongest directions of patches, brought to one size and rotated."""
     import torch
 
-    from infer.inputs import IMAGENET_MEAN, IMAGENET_STD
+    from infer.inputs import normalise_tiles
 
-    ground = torch.tensor(GROUNDS, dtype=torch.float32).mean(0) / 255
-    return (ground - torch.tensor(IMAGENET_MEAN)) / torch.tensor(IMAGENET_STD)
+    tiles = np.stack([np.asarray(picture.resize((TILE_PX, TILE_PX))) for picture in pictures])
+    pixels = normalise_tiles(torch.from_numpy(tiles), torch.float32)
+    columns = torch.nn.functional.unfold(pixels, PATCH_PX, stride=PATCH_PX)
+    patches_ND = columns.transpose(1, 2).flatten(0, 1)
+    empty_D = patches_ND.median(0).values
+    variances, directions = torch.linalg.eigh(torch.cov(patches_ND.T.double()))
+    variances = variances.flip(0)[:_WHITE_DIRECTIONS]
+    floor = _WHITE_FLOOR * variances[0]
+    filters_KD = (directions.flip(1)[:, :_WHITE_DIRECTIONS] / (variances + floor).sqrt()).T.float()
+    rotation = torch.linalg.qr(torch.randn(_WIDTH, _WIDTH, generator=generator))[0][:, :_WHITE_DIRECTIONS]
+    weights = _WHITE_SIZE * math.sqrt(_WIDTH / _WHITE_DIRECTIONS) * rotation @ filters_KD
+    patches.weight.copy_(weights.reshape(patches.weight.shape))
+    patches.bias.copy_(-(weights @ empty_D))
 
 
 def _grid_waves(side: int, width: int) -> "torch.Tensor":
     """Return sine and cosine of column and row at `width` / 4 frequencies, (side * side, width)."""
     import torch
 
-    frequencies = 0.01 ** (torch.arange(width // 4) / (width // 4))
+    frequencies = 0.1 ** (torch.arange(width // 4) / (width // 4))
     rows, columns = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
     angles = [axis.reshape(-1, 1) * frequencies for axis in (columns, rows)]
     return torch.cat([wave(angle) for angle in angles for wave in (torch.sin, torch.cos)], dim=1)

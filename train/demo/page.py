@@ -1,6 +1,7 @@
 """The demo's page: one self-contained HTML file with the pictures, boxes, scores and the loss curve.
 
-Everything that came from data is escaped by the template; pictures are inlined, drawings are SVG, nothing is fetched.
+Everything that came from data is escaped by the template; pictures are inlined, drawings are SVG, nothing
+is fetched.
 """
 
 import base64
@@ -69,8 +70,14 @@ def page_content(result: "DemoResult", *, commands: Sequence[str], root: Path) -
     return {
         "stations": _stations(result, commands),
         "findings": [
-            {"line": f.location.line, "code": f.code, "name": f.name, "message": f.message, "what": whats.get(f.code, "")}
-            for f in result.findings
+            {
+                "line": finding.location.line,
+                "code": finding.code,
+                "name": finding.name,
+                "message": finding.message,
+                "what": whats.get(finding.code, ""),
+            }
+            for finding in result.findings
         ],
         "scores": _score_rows(result),
         "curve": loss_curve(
@@ -107,7 +114,11 @@ def _stations(result: "DemoResult", commands: Sequence[str]) -> list[dict[str, s
     ledger, training = result.manifest.ledger, result.training
     split = result.manifest.splits["train"]
     texts = (
-        ("lint", f"{len(result.findings)} findings, and {len(result.dataset.planted)} defects were planted: the same ones."),
+        (
+            "lint",
+            f"{len(result.findings)} findings in {result.dataset.num_rows:,} rows: "
+            f"the {len(result.dataset.planted)} planted defects, and nothing else.",
+        ),
         (
             "convert",
             f"{ledger.rows_in:,} rows in = {ledger.converted:,} converted + {ledger.repaired:,} repaired + "
@@ -115,14 +126,13 @@ def _stations(result: "DemoResult", commands: Sequence[str]) -> list[dict[str, s
         ),
         (
             "train",
-            f"{training['step']:,} steps in {training['seconds']:.0f} s, {training['tokens_per_s']:,} tokens/s; "
+            f"{training['step']:,} steps in {training['seconds']:.0f} s over "
             f"{split.rows:,} rows, {split.tokens:,} tokens, {split.tiles:,} tiles.",
         ),
         ("eval", f"{len(result.trained.lines):,} questions about pictures that training never saw."),
     )
     return [
-        {"name": name, "command": command, "text": text}
-        for (name, text), command in zip(texts, commands, strict=True)
+        {"name": name, "command": command, "text": text} for (name, text), command in zip(texts, commands, strict=True)
     ]
 
 
@@ -144,9 +154,7 @@ def _percent(share: float) -> str:
 
 def _choose(lines: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Take the first lines of each kind, in the order of the file: shown as they come, good or bad."""
-    return [
-        line for kind, number in _GALLERY for line in [line for line in lines if line["kind"] == kind][:number]
-    ]
+    return [line for kind, number in _GALLERY for line in [line for line in lines if line["kind"] == kind][:number]]
 
 
 def _card(line: dict[str, Any], folder: Path) -> dict[str, Any]:

@@ -1,12 +1,13 @@
 """Questions and answers about scenes, as rows of the native format.
 
-Every kind of row that a user's file may hold occurs: questions about colour, shape and number, captions, grounding both ways
-(`<bbox>` in the answer, `<ref-object>` in the answer), boxes in all three coordinate types and as list or JSON string, rows of
-several pictures and turns, a video, text alone. Each row is a pure function of its scenes and the random generator handed in.
+Every kind of row that a user's file may hold occurs: questions about colour, shape and number, captions,
+grounding both ways (`<bbox>` in the answer, `<ref-object>` in the answer), boxes in all three coordinate
+types and as list or JSON string, rows of several pictures and turns, a video, text alone. Each row is a
+pure function of its scenes and the random generator handed in.
 
-Two rules make the rows worth learning from. A row of questions never asks twice about one shape, so that no answer can be
-copied from an earlier turn. A picture's grounding is asked shape by shape in one row, so that its pixels are seen once for
-several boxes.
+Two rules make the rows worth learning from. A row of questions never asks twice about one shape, so that no
+answer can be copied from an earlier turn. A picture's grounding is asked shape by shape in one row, so that
+its pixels are seen once for several boxes.
 """
 
 import json
@@ -27,8 +28,8 @@ _TEXT_ONLY = (
     ("Which colours are there?", ", ".join(sorted(COLOURS))),
     ("Which shapes are there?", ", ".join(sorted(OUTLINES))),
     ("How wide is a picture?", f"{CANVAS_PX} pixels"),
-    ("Is a square round?", "no"),
-    ("Is a circle round?", "yes"),
+    ("Is a rectangle round?", "no"),
+    ("Is a ring round?", "yes"),
 )
 
 
@@ -102,7 +103,8 @@ def vocabulary(scenes: Sequence[Scene]) -> list[str]:
             asked = [question(kind, shape, len(scene.shapes)) for kind in QUESTION_KINDS]
             texts += [f"user\n{query}" for query, _ in asked] + [f"assistant\n{answer}" for _, answer in asked]
             texts += [shape.name, f" [[{', '.join(map(str, shape.box))}]] "]
-        texts += [f"user\n{turn[0]} assistant\n{turn[1]}" for turn in (_caption(None, scene).turns + _find(None, scene).turns)]
+        wholes = _caption(None, scene).turns + _find(None, scene).turns
+        texts += [f"user\n{query} assistant\n{answer}" for query, answer in wholes]
     return texts
 
 
@@ -135,8 +137,9 @@ def _find(rng: random.Random | None, scene: Scene) -> Talk:
 def _row(rng: random.Random, talk: Talk, images: list[str]) -> Json:
     """Write a talk as a row.
 
-    A single question may leave its tag out. With a history the tag is needed: a missing one would go to the last query, and
-    the earlier answers would be about a picture that the model has not yet seen. Objects are a list or a JSON string.
+    A single question may leave its tag out. With a history the tag is needed: a missing one would go to the
+    last query, and the earlier answers would be about a picture that the model has not yet seen. Objects
+    are a list or a JSON string.
     """
     if "<image>" not in talk.turns[0][0] and (len(talk.turns) > 1 or rng.random() < 0.5):
         first_query, first_answer = talk.turns[0]

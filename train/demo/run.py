@@ -1,8 +1,8 @@
 """The demo on one page: draw -> lint -> convert -> train -> evaluate untrained, constant, trained -> page.
 
-Everything but the drawing goes through the functions behind the four commands, with the options that a person would give;
-`commands` spells them out. The folder that comes out holds the data set, the untrained model, the shards, the run, the
-predictions, `summary.json` and `page.html`.
+Everything but the drawing goes through the functions behind the four commands, with the options that a
+person would give; `commands` spells them out. The folder that comes out holds the data set, the untrained
+model, the shards, the run, the predictions, `summary.json` and `page.html`.
 """
 
 import json
@@ -10,7 +10,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +21,17 @@ from dataprep.findings import Finding, Severity
 from dataprep.linting import lint
 from dataprep.shards.manifest import Manifest
 from train.demo.baseline import best_constant_box
-from train.demo.dataset import VOCABULARY_FAMILY, Dataset, DatasetConfig, write_dataset
+from train.demo.dataset import MODEL_FAMILY, Dataset, DatasetConfig, write_dataset
 from train.demo.model import MODEL_TYPE, write_model
 from train.demo.page import write_page
 from train.demo.rows import vocabulary
-from train.demo.scenes import make_scene
+from train.demo.scenes import draw, make_scene
 from train.demo.scores import Scores, score_constants, score_predictions
 from train.errors import TrainError
 
 SUMMARY_NAME, PAGE_NAME = "summary.json", "page.html"
 _MARKER = ".dataprep-demo"
-_VOCABULARY_SCENES = 300
+_MODEL_SCENES = 400
 Say = Callable[[str], None]
 
 
@@ -43,7 +43,7 @@ class DemoConfig:
     """Folder of everything that is made; an earlier demo in it is replaced, anything else is refused."""
     steps: int = 3000
     """Optimizer steps."""
-    data: DatasetConfig = DatasetConfig()
+    data: DatasetConfig = field(default_factory=DatasetConfig)
     """How much is drawn."""
     num_threads: int = 2
     """CPU threads of the training."""
@@ -89,7 +89,7 @@ def run_demo(config: DemoConfig, *, say: Say) -> DemoResult:
     with _Stage("draw", seconds):
         say(f"draw {config.data.num_scenes} scenes to train on, {config.data.num_val_scenes} held-out ones")
         dataset = write_dataset(out / "data", config.data)
-        write_model(out / "model", _texts(config), seed=config.data.seed)
+        _write_untrained(out / "model", config)
     with _Stage("lint", seconds):
         say(f"lint {dataset.num_rows} rows with {len(dataset.planted)} planted defects")
         findings = _lint(dataset)
@@ -153,16 +153,16 @@ def _prepare(out: Path) -> None:
     (out / _MARKER).touch()
 
 
-def _texts(config: DemoConfig) -> list[str]:
+def _write_untrained(folder: Path, config: DemoConfig) -> None:
+    """Write the model folder; tokenizer and patch embedding are fitted to scenes of a family of their own."""
     seed = config.data.seed
-    return vocabulary([make_scene(seed, f"{VOCABULARY_FAMILY}/{number}") for number in range(_VOCABULARY_SCENES)])
+    scenes = [make_scene(seed, f"{MODEL_FAMILY}/{number}") for number in range(_MODEL_SCENES)]
+    write_model(folder, vocabulary(scenes), [draw(scene) for scene in scenes], seed=seed)
 
 
 def _lint(dataset: Dataset) -> tuple[Finding, ...]:
     """Lint both files, and hold what was found against what was planted."""
-    report = lint(
-        [str(dataset.train), str(dataset.val)], LintConfig(model_type=MODEL_TYPE, max_num=1, system="")
-    )
+    report = lint([str(dataset.train), str(dataset.val)], LintConfig(model_type=MODEL_TYPE, max_num=1, system=""))
     found = {(f.location.path, f.location.line, f.code) for f in report.findings if f.severity is Severity.ERROR}
     planted = {(str(dataset.train), line, code) for line, code in dataset.planted.items()}
     if found != planted:

@@ -1,9 +1,9 @@
 """Deterministic pictures of coloured shapes, and the facts that questions about them need.
 
-A scene is a pure function of (seed, name): one to three shapes on a pale ground, no two of one colour or one kind and no
-two boxes touching, so that "the red one" and "the circle" each name exactly one shape. `draw` makes the picture; the box of
-a shape is the smallest one that holds its outline, in pixels, and it is known before anything is drawn. Nothing here knows
-about rows, files or models.
+A scene is a pure function of (seed, name): one to three shapes on a pale ground, no two of one colour or
+one kind and no two boxes touching, so that "the red one" and "the oval" each name exactly one shape. `draw`
+makes the picture; the box of a shape is the smallest one that holds its outline, in pixels, and it is known
+before anything is drawn. Nothing here knows about rows, files or models.
 """
 
 import math
@@ -32,7 +32,8 @@ GROUNDS: tuple[tuple[int, int, int], ...] = (
 )
 
 GRID_PX = 32
-"""Corners of boxes lie on a grid of this step, so that the digits of a coordinate can be learnt in minutes."""
+"""Corners of boxes lie on a grid of this step, so that the digits of a coordinate can be learnt in
+minutes."""
 
 _MIN_SIDE_CELLS, _MAX_SIDE_CELLS, _GAP_PX = 2, 3, 8
 _SUPERSAMPLE = 2
@@ -108,7 +109,7 @@ def _place_boxes(rng: random.Random, count: int) -> list[Box]:
 def _one_box(rng: random.Random) -> Box:
     cells = CANVAS_PX // GRID_PX
     width, height = (rng.randint(_MIN_SIDE_CELLS, _MAX_SIDE_CELLS) for _ in range(2))
-    x, y = rng.randint(0, cells - width), rng.randint(0, cells - height)
+    x, y = rng.randint(1, cells - width), rng.randint(1, cells - height)
     return (x * GRID_PX, y * GRID_PX, (x + width) * GRID_PX, (y + height) * GRID_PX)
 
 
@@ -118,13 +119,13 @@ def _touch(a: Box, b: Box) -> bool:
     return max(gap_x, gap_y) < _GAP_PX
 
 
-def _circle(radius: float = 0.5) -> list[Point]:
+def _oval(radius: float = 0.5) -> list[Point]:
     angles = [2 * math.pi * k / 72 for k in range(73)]
     return [(0.5 + radius * math.cos(a), 0.5 + radius * math.sin(a)) for a in angles]
 
 
 def _ring() -> list[Point]:
-    return _circle() + _circle(0.27)[::-1]
+    return _oval() + _oval(0.27)[::-1]
 
 
 def _cross() -> list[Point]:
@@ -136,8 +137,8 @@ def _cross() -> list[Point]:
 
 
 OUTLINES: dict[str, Callable[[], list[Point]]] = {
-    "circle": _circle,
-    "square": lambda: [(0, 0), (1, 0), (1, 1), (0, 1)],
+    "oval": _oval,
+    "rectangle": lambda: [(0, 0), (1, 0), (1, 1), (0, 1)],
     "triangle": lambda: [(0.5, 0), (1, 1), (0, 1)],
     "cross": _cross,
     "ring": _ring,

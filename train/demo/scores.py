@@ -1,4 +1,4 @@
-"""Scores of the held-out answers by kind of question: from a file of predictions, or of answers that never look.
+"""Scores of held-out answers by kind of question: of a model's predictions, or of answers that never look.
 
 Predictions come in the order of `val.jsonl`, so the kind of line n is what the data set says about its row n.
 """
@@ -40,9 +40,7 @@ def score_predictions(path: Path, dataset: Dataset) -> Scores:
         number = line["source_line"] - 1
         line["kind"], line["image"] = dataset.val_kinds[number], dataset.val_images[number]
     boxes = [line for line in lines if line["kind"] == WHERE]
-    kinds = {
-        kind: _mean([float(line["exact_match"]) for line in lines if line["kind"] == kind]) for kind in TEXT_KINDS
-    }
+    kinds = {kind: _mean([float(line["exact_match"]) for line in lines if line["kind"] == kind]) for kind in TEXT_KINDS}
     return Scores(
         kinds,
         _mean([line["iou"] for line in boxes]),
@@ -52,7 +50,7 @@ def score_predictions(path: Path, dataset: Dataset) -> Scores:
 
 
 def score_constants(lines: tuple[dict[str, Any], ...], box: Box) -> Scores:
-    """Score answers that do not look: `box` to every grounding question, to the others the most common reference."""
+    """Score answers that do not look: `box` to grounding questions, else the most common reference."""
     ious = [box_iou(box, tuple(line["reference_boxes"][0])) for line in lines if line["kind"] == WHERE]
     kinds = {
         kind: _most_common_share([line["response"] for line in lines if line["kind"] == kind]) for kind in TEXT_KINDS
