@@ -18,7 +18,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from dataprep.errors import SourceError
-from dataprep.planning import Part, SplitCounts, read_media_file
+from dataprep.parts import TRAIN_SPLIT, Part, SplitCounts
+from dataprep.planning import read_media_file
 from dataprep.shards.format import LEDGER_SCHEMA, MEDIA_SCHEMA, SAMPLES_SCHEMA, content_hash, media_name, samples_name
 from dataprep.shards.samples import Reject, RejectFinding
 from dataprep.shards.writer import ShardFile, write_arrow, write_rejects
@@ -86,7 +87,7 @@ def plan_shards(parts: Sequence[Part]) -> ShardPlan:
     maps = _number_media(parts, plan)
     names = list(dict.fromkeys(split for part in parts for split in part.splits))
     # train first, then the other splits in the order in which they occur
-    for split in sorted(names, key=lambda name: name != "train"):
+    for split in sorted(names, key=lambda name: name != TRAIN_SPLIT):
         _cut_split(split, [part for part in parts if split in part.splits], maps, plan)
     return plan
 

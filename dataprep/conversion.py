@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice, repeat
 from pathlib import Path
 
 from dataprep.assembly import (
@@ -30,12 +31,14 @@ from dataprep.config import ConvertConfig
 from dataprep.errors import ConfigError, DataprepError, SourceError
 from dataprep.linting import cut_chunks
 from dataprep.manifests import build_manifest
-from dataprep.planning import TRAIN_SPLIT, VAL_SPLIT, Chunk, Part, PlanRecipe, plan_chunk
+from dataprep.parts import TRAIN_SPLIT, VAL_SPLIT, Chunk, Part
+from dataprep.planning import PlanRecipe, plan_chunk
 from dataprep.pool import run_ordered
 from dataprep.rules.runner import make_encoder_from, media_root_of
 from dataprep.shards.format import LEDGER_NAME, MANIFEST_NAME, REJECTS_NAME
 from dataprep.shards.manifest import Manifest, SourceEntry, write_manifest
 from dataprep.sources import expand_paths, read_rows
+from dataprep.splitting import draw_splits
 
 PARTS_FOLDER = ".parts"
 Progress = Callable[[str, int, int], None]
@@ -116,7 +119,7 @@ def convert(
     media_base = _common_folder([media_root_of(source.path, config) for source in sources])
     parts_folder = _prepare_folder(out)
     recipe = PlanRecipe(config, parts_folder, media_base)
-    reader = _SourceReader(sources, progress)
+    reader = _SourceReader(sources, _draw(sources, config), progress)
     parts = list(run_ordered(plan_chunk, reader.chunks(), build=recipe, jobs=config.jobs))
     _refuse_bad_rows(parts, config)
     plan = plan_shards(parts)
@@ -164,12 +167,23 @@ def _prepare_folder(out: Path) -> Path:
     return parts
 
 
+def _draw(sources: Sequence[_Source], config: ConvertConfig) -> Iterator[str]:
+    """Yield the split of each row of the sources that were not given for validation."""
+    asked = config.parse_split()
+    if asked is None:
+        return repeat(TRAIN_SPLIT)
+    name, share = asked
+    paths = [source.path for source in sources if not source.is_val]
+    return iter(draw_splits(paths, config, name=name, share=share, jobs=config.jobs))
+
+
 class _SourceReader:
     """Cuts the sources into chunks and takes down what the manifest says about each of them."""
 
-    def __init__(self, sources: Sequence[_Source], progress: Progress) -> None:
+    def __init__(self, sources: Sequence[_Source], drawn: Iterator[str], progress: Progress) -> None:
         self.entries: list[SourceEntry] = []
         self._sources = sources
+        self._drawn = drawn
         self._progress = progress
 
     def chunks(self) -> Iterator[Chunk]:
@@ -184,7 +198,8 @@ class _SourceReader:
             before = Path(source.path).stat()
             num_rows = 0
             for rows in cut_chunks(read_rows(source.path)):
-                yield Chunk(number, source.name, source.is_val, tuple(rows))
+                splits = repeat(VAL_SPLIT, len(rows)) if source.is_val else islice(self._drawn, len(rows))
+                yield Chunk(number, source.name, tuple(rows), tuple(splits))
                 number += 1
                 num_rows += len(rows)
                 done += sum(len(row.text) + 1 for row in rows)

@@ -14,7 +14,7 @@ from dataprep import __version__
 from dataprep.assembly import AssemblyState, ShardPlan, WrittenFiles, read_part
 from dataprep.config import ConvertConfig
 from dataprep.encode import Encoder
-from dataprep.planning import Part, SplitCounts
+from dataprep.parts import Part, SplitCounts
 from dataprep.shards.format import LEDGER_NAME, REJECTS_NAME
 from dataprep.shards.manifest import (
     FileEntry,

@@ -1,21 +1,15 @@
 """The plan stage of a conversion: check, encode and hash one chunk of rows, and keep the result as a part.
 
-A part is a pure function of its rows, the media behind them and the options. It lies in a folder of its own until
-the shards are written, as Arrow files in the shard schemas: samples (whose media numbers count within the part),
-distinct media in order of first use, ledger lines, rejects, and a summary that is written last. A run that was killed
-finds its parts again by their key; a part is made anew if a media file behind it changed or could not be used.
+A part is a pure function of its rows, the media behind them and the options; see :mod:`dataprep.parts`.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from dataprep import __version__
 from dataprep.config import ConvertConfig
@@ -24,85 +18,19 @@ from dataprep.errors import MediaError, SourceError
 from dataprep.findings import Finding, Severity
 from dataprep.media.index import MediaFacts
 from dataprep.media.video import frame_to_png, read_frames
+from dataprep.parts import Chunk, Part, SplitCounts, load_part, store_part
 from dataprep.records import hash_row, hash_text
 from dataprep.rules.base import CheckedRow, Level
 from dataprep.rules.runner import CheckerRecipe, CheckerSet
 from dataprep.rules.table import RULES
-from dataprep.shards.atomic import atomic_file
 from dataprep.shards.format import IGNORE_INDEX, LEDGER_SCHEMA, MEDIA_SCHEMA, SAMPLES_SCHEMA, content_hash
 from dataprep.shards.samples import LedgerRow, Media, Reject, RejectFinding, Sample, SampleBox, SampleImage
 from dataprep.shards.writer import ledger_batch, media_batch, samples_batch, write_arrow, write_rejects
-from dataprep.sources import RawRow
 
-TRAIN_SPLIT = "train"
-VAL_SPLIT = "val"
 _SAMPLES_PER_BATCH = 64
 
 MediaKey = tuple[str, bytes]
 """What makes two media the same: ``content`` and a hash, or ``path`` and a path."""
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """One task of the plan stage.
-
-    Attributes:
-        number: Position among all chunks.
-        source: The data file, relative to the source root.
-        is_val: Whether the file was given for the split ``val``.
-        rows: Its rows.
-    """
-
-    number: int
-    source: str
-    is_val: bool
-    rows: tuple[RawRow, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SplitCounts:
-    """Rows, tokens, trained tokens and tiles of one split within a part."""
-
-    rows: int = 0
-    tokens: int = 0
-    trained_tokens: int = 0
-    tiles: int = 0
-
-    def plus(self, other: SplitCounts) -> SplitCounts:
-        """Return the sum of two counts."""
-        return SplitCounts(
-            self.rows + other.rows,
-            self.tokens + other.tokens,
-            self.trained_tokens + other.trained_tokens,
-            self.tiles + other.tiles,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """What the later stages need to know of a planned chunk.
-
-    Attributes:
-        name: Beginning of its file names.
-        source: The data file, relative to the source root.
-        num_rows: Rows read.
-        num_rejected: Rows rejected.
-        by_code: Rows that carry each rule code.
-        examples: For each code that rejected rows, the number of rows and the first of them in words.
-        splits: Counts by split.
-        media_keys: Kind and hexadecimal key of each of its media, in order.
-        media_bytes: Size of each of them in a media shard.
-    """
-
-    name: str
-    source: str
-    num_rows: int
-    num_rejected: int
-    by_code: dict[str, int]
-    examples: dict[str, tuple[int, str]]
-    splits: dict[str, SplitCounts]
-    media_keys: list[tuple[str, str]]
-    media_bytes: list[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +61,6 @@ class Planner:
         self.config = recipe.config
         self.checkers = checkers
         self.encoder: Encoder = checkers.encoder
-        self.split = self.config.parse_split()
         self._hashes: dict[Path, bytes] = {}
 
     def hash_file(self, path: Path) -> bytes:
@@ -146,7 +73,7 @@ class Planner:
         """Return what a part of this chunk must have been made from to be used again."""
         options = asdict(replace(self.config, jobs=1, on_bad="error", max_bad_ratio=0.0, val=()))
         facts = [__version__, self.encoder.tokenizer.fingerprint, str(self.encoder.settings.tiles), str(options)]
-        digest = hashlib.sha256("\0".join([*facts, chunk.source, str(chunk.is_val)]).encode())
+        digest = hashlib.sha256("\0".join([*facts, chunk.source, *chunk.splits]).encode())
         for row in chunk.rows:
             digest.update(f"\0{row.location.line}\0{row.starts_with_bom}\0".encode() + row.text)
         return digest.hexdigest()
@@ -171,37 +98,17 @@ def plan_chunk(planner: Planner, chunk: Chunk) -> Part:
     name = f"part-{chunk.number:06d}"
     key = planner.part_key(chunk)
     summary = planner.recipe.folder / f"{name}.json"
-    if summary.is_file():
-        stored = json.loads(summary.read_text(encoding="utf-8"))
-        media = stored.pop("media")
-        if stored.pop("key") == key and media == _stamps(media):
-            return _part_from_json(stored)
-        summary.unlink()  # or a kill below would leave it beside files that it does not describe
+    stored = load_part(summary, key)
+    if stored is not None:
+        return stored
     builder = PartBuilder(planner, chunk, name)
-    for row in planner.checkers.for_file(chunk.rows[0].location.path).check_all(chunk.rows):
-        builder.add(row)
+    checked = planner.checkers.for_file(chunk.rows[0].location.path).check_all(chunk.rows)
+    for row, split in zip(checked, chunk.splits, strict=True):
+        builder.add(row, split)
     part = builder.write()
     if not builder.lacks_media:  # media that could not be used may be mended before the next run
-        with atomic_file(summary) as file:
-            file.write(json.dumps({**asdict(part), "key": key, "media": _stamps(builder.media_paths)}).encode())
+        store_part(summary, part, key=key, media_paths=builder.media_paths)
     return part
-
-
-def _stamps(paths: Iterable[str]) -> dict[str, list[int]]:
-    """Return size and modification time of each file that is there."""
-    stamps = {}
-    for path in paths:
-        with suppress(OSError):
-            facts = Path(path).stat()
-            stamps[path] = [facts.st_size, facts.st_mtime_ns]
-    return stamps
-
-
-def _part_from_json(stored: dict[str, Any]) -> Part:
-    stored["splits"] = {name: SplitCounts(**counts) for name, counts in stored["splits"].items()}
-    stored["examples"] = {code: (count, text) for code, (count, text) in stored["examples"].items()}
-    stored["media_keys"] = [(kind, key) for kind, key in stored["media_keys"]]
-    return Part(**stored)
 
 
 @dataclass(slots=True)
@@ -234,8 +141,8 @@ class PartBuilder:
         self.media_paths: dict[str, None] = {}
         self.lacks_media = False
 
-    def add(self, row: CheckedRow) -> None:
-        """Take a checked row in: convert or reject it."""
+    def add(self, row: CheckedRow, split: str) -> None:
+        """Take a checked row in: convert it into a split, or reject it."""
         row_hash = hash_row(row.value) if row.value is not None else hash_text(row.raw.text)
         for facts in (*row.images, *row.videos):
             self.lacks_media |= facts.error is not None
@@ -253,7 +160,6 @@ class PartBuilder:
         if row.has_errors:
             self._reject(row, row_hash, codes)
             return
-        split = self._choose_split(row, row_hash, numbers)
         line = row.raw.location.line
         self.ledger.append(LedgerRow(self.chunk.source, line, row_hash, "converted", codes, split))
         self.converted.append((row, row_hash, numbers, split))
@@ -333,19 +239,6 @@ class PartBuilder:
             return Path(relative).as_posix()
         real = path.resolve()  # the base is a real path too
         return (real.relative_to(base) if real.is_relative_to(base) else real).as_posix()
-
-    def _choose_split(self, row: CheckedRow, row_hash: bytes, numbers: list[int]) -> str:
-        """Draw the row's split from the content of its media, so that one picture is never on both sides."""
-        if self.chunk.is_val:
-            return VAL_SPLIT
-        if self.planner.split is None:
-            return TRAIN_SPLIT
-        name, share = self.planner.split
-        paths = [facts.path for facts in (*row.images, *row.videos) if facts.path is not None]
-        digests = [self.planner.hash_file(path) for path in paths] if paths else []
-        digests += [content_hash(facts.data) for facts in row.images if facts.data is not None]
-        drawn = int.from_bytes(min(digests, default=row_hash)[:8], "big") / 2**64
-        return name if drawn < share else TRAIN_SPLIT
 
     def write(self) -> Part:
         """Write the part's files and return what there is to know of it."""

@@ -31,6 +31,7 @@ class RowChecker:
     Attributes:
         context: What the rules may know.
         level: How far up the ladder rows are taken.
+        media: Looks media up.
     """
 
     def __init__(
@@ -39,7 +40,7 @@ class RowChecker:
         assert level < Level.TOKENS or encoder is not None
         self.context = context
         self.level = level
-        self._media = media
+        self.media = media
         self._encoder = encoder
         rules = [(code, rule()) for code, rule in RULES.items()]
         self._rules = {stage: [pair for pair in rules if pair[1].level == stage] for stage in Level}
@@ -64,11 +65,11 @@ class RowChecker:
             row.record, row.shape_problems = read_record(dict(row.value), raw.location)
         self._run(Level.SHAPE, row)
         if row.record is not None and self.level >= Level.TEXT:
-            row.record = self._media.split_joined(row.record)
+            row.record = self.media.split_joined(row.record)
             self._run(Level.TEXT, row)
         if row.record is not None and self.level >= Level.MEDIA:
-            row.images = [self._media.look_up(ref) for ref in row.record.images]
-            row.videos = [self._media.look_up(ref) for ref in row.record.videos]
+            row.images = [self.media.look_up(ref) for ref in row.record.images]
+            row.videos = [self.media.look_up(ref) for ref in row.record.videos]
             self._run(Level.MEDIA, row)
         return row
 

@@ -566,6 +566,15 @@ def test_a_picture_is_on_one_side_whatever_its_name(tmp_path: Path, real_chunks:
     assert [row["split"] for row in read_ledger(tmp_path / "embed")] == splits
 
 
+def test_val_files_are_val_even_where_a_split_is_drawn(tmp_path: Path) -> None:
+    source = write_rows(tmp_path / "rows.jsonl", [text_row(number) for number in range(40)])
+    val = write_rows(tmp_path / "val.jsonl", [text_row(number) for number in range(40, 80)])
+    convert([source], tmp_path / "out", make_options(split="test=0.5", val=(val,)))
+    rows = read_ledger(tmp_path / "out")
+    assert {row["split"] for row in rows if row["source_file"] == "val.jsonl"} == {"val"}
+    assert {row["split"] for row in rows if row["source_file"] == "rows.jsonl"} == {"train", "test"}
+
+
 def test_val_files_are_the_split_val(tmp_path: Path) -> None:
     train = write_rows(tmp_path / "train.jsonl", [text_row(number) for number in range(5)])
     val = write_rows(tmp_path / "more" / "val.jsonl", [text_row(9), text_row(10)])

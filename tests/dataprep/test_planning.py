@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from dataprep.linting import cut_chunks
-from dataprep.planning import Chunk, Part, PlanRecipe, SplitCounts, plan_chunk
+from dataprep.parts import Chunk, Part, SplitCounts
+from dataprep.planning import PlanRecipe, plan_chunk
 from dataprep.rules.base import CheckedRow
 from dataprep.rules.runner import RowChecker
 from dataprep.sources import RawRow, read_rows
@@ -19,7 +20,7 @@ from tests.dataprep.conversions import GOLDENS, image_row, make_options, read_ta
 
 def make_chunk(source: str, *, is_val: bool = False) -> Chunk:
     (rows,) = cut_chunks(read_rows(source))
-    return Chunk(0, Path(source).name, is_val, tuple(rows))
+    return Chunk(0, Path(source).name, tuple(rows), ("val" if is_val else "train",) * len(rows))
 
 
 def plan(source: str, folder: Path, *, is_val: bool = False, **changes: Any) -> Part:
@@ -73,12 +74,6 @@ def test_links_take_no_room_in_a_media_shard(tmp_path: Path) -> None:
     part = plan(source, tmp_path / "parts", media="link")
     assert part.media_bytes == [0]
     assert part.media_keys == [("path", b"a.png".hex())]
-
-
-def test_val_files_are_val_even_where_a_split_is_drawn(tmp_path: Path) -> None:
-    source = write_rows(tmp_path / "rows.jsonl", [text_row(number) for number in range(20)])
-    assert list(plan(source, tmp_path / "parts", is_val=True, split="test=0.5").splits) == ["val"]
-    assert set(plan(source, tmp_path / "more", split="test=0.5").splits) == {"train", "test"}
 
 
 def test_the_same_rows_are_not_checked_again(tmp_path: Path, checked: list[int]) -> None:

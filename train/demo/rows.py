@@ -5,9 +5,9 @@ grounding both ways (`<bbox>` in the answer, `<ref-object>` in the answer), boxe
 types and as list or JSON string, rows of several pictures and turns, a video, text alone. Each row is a
 pure function of its scenes and the random generator handed in.
 
-Two rules make the rows worth learning from. A row of questions never asks twice about one shape, so that no
-answer can be copied from an earlier turn. A picture's grounding is asked shape by shape in one row, so that
-its pixels are seen once for several boxes.
+Two rules make the rows worth learning from. Questions in words come before boxes, are all of one kind and never
+about one shape twice, so that no answer can be copied from an earlier turn. And a picture's shapes are asked
+about one after the other in one row, so that its pixels are read once for several answers.
 """
 
 import json
@@ -54,7 +54,7 @@ def question(kind: str, shape: Shape, num_shapes: int) -> tuple[str, str]:
 
 def training_row(rng: random.Random, scene: Scene, image: str) -> Json:
     """Return one row about one picture; its kind is drawn."""
-    make = rng.choices((_questions, _boxes, _caption, _find), (50, 25, 10, 15))[0]
+    make = rng.choices((_questions_and_boxes, _boxes, _caption, _find), (60, 20, 5, 15))[0]
     return _row(rng, make(rng, scene), [image])
 
 
@@ -108,12 +108,14 @@ def vocabulary(scenes: Sequence[Scene]) -> list[str]:
     return texts
 
 
-def _questions(rng: random.Random, scene: Scene) -> Talk:
-    kinds = [(rng.choice((COLOUR, SHAPE)), shape) for shape in scene.shapes]
-    if rng.random() < 0.4:
-        kinds.append((COUNT, scene.shapes[0]))
-    rng.shuffle(kinds)
-    return Talk([question(kind, shape, len(scene.shapes)) for kind, shape in kinds])
+def _questions_and_boxes(rng: random.Random, scene: Scene) -> Talk:
+    kind = rng.choices((COLOUR, SHAPE), (30, 70))[0]
+    shapes = rng.sample(scene.shapes, len(scene.shapes))
+    turns = [question(kind, shape, len(shapes)) for shape in shapes]
+    if rng.random() < 0.25:
+        turns.insert(rng.randint(0, len(turns)), question(COUNT, shapes[0], len(shapes)))
+    boxes = _boxes(rng, scene)
+    return Talk(turns + boxes.turns, boxes.objects)
 
 
 def _boxes(rng: random.Random, scene: Scene) -> Talk:

@@ -8,7 +8,7 @@ before anything is drawn. Nothing here knows about rows, files or models.
 
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from PIL import Image, ImageDraw
@@ -32,12 +32,14 @@ GROUNDS: tuple[tuple[int, int, int], ...] = (
 )
 
 GRID_PX = 32
-"""Corners of boxes lie on a grid of this step, so that the digits of a coordinate can be learnt in
-minutes."""
+"""Corners of boxes lie on a grid of this step, so that coordinates can be learnt in minutes. None lies on the
+left or upper edge: then every coordinate that the model writes has three digits."""
+
+COUNTS = (1, 2, 2, 3, 3)
+"""Numbers of shapes of a scene, as often as they are to occur."""
 
 _MIN_SIDE_CELLS, _MAX_SIDE_CELLS, _GAP_PX = 2, 3, 8
 _SUPERSAMPLE = 2
-COUNTS = (1, 1, 1, 2, 2, 3)
 
 Box = tuple[int, int, int, int]
 Point = tuple[float, float]
@@ -65,10 +67,16 @@ class Scene:
     shapes: tuple[Shape, ...]
 
 
-def make_scene(seed: int, name: str | int) -> Scene:
-    """Invent the scene of that name; the same arguments give the same scene everywhere."""
+def make_scene(seed: int, name: str, *, counts: Sequence[int] = COUNTS) -> Scene:
+    """Invent the scene of that name; the same arguments give the same scene everywhere.
+
+    Args:
+        seed: Of all scenes of a data set.
+        name: Of this one, such as `val/7`.
+        counts: Numbers of shapes to choose from, each at most three.
+    """
     rng = random.Random(f"scene/{seed}/{name}")
-    count = rng.choice(COUNTS)
+    count = rng.choice(counts)
     colours = rng.sample(sorted(COLOURS), count)
     kinds = rng.sample(sorted(OUTLINES), count)
     boxes = _place_boxes(rng, count)
@@ -108,7 +116,10 @@ def _place_boxes(rng: random.Random, count: int) -> list[Box]:
 
 def _one_box(rng: random.Random) -> Box:
     cells = CANVAS_PX // GRID_PX
-    width, height = (rng.randint(_MIN_SIDE_CELLS, _MAX_SIDE_CELLS) for _ in range(2))
+    width, height = (rng.randint(COUNTS = (1, 2, 2, 3, 3)
+"""Numbers of shapes of a scene, as often as they are to occur."""
+
+_MIN_SIDE_CELLS, _MAX_SIDE_CELLS) for _ in range(2))
     x, y = rng.randint(1, cells - width), rng.randint(1, cells - height)
     return (x * GRID_PX, y * GRID_PX, (x + width) * GRID_PX, (y + height) * GRID_PX)
 

@@ -12,11 +12,11 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pytest
-from tests.factories import make_shards
 
 from dataprep.errors import ShardFormatError, ShardHashError, ShardVersionError
 from dataprep.shards.manifest import LengthStats, Manifest, length_stats, read_manifest, write_manifest
 from schemas import load_schema
+from tests.factories import make_shards
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 import pytest
+
 from tests.factories import default_samples, make_shards
 
 ROOT = Path(__file__).parents[3]

@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from tests.factories import default_samples, make_media, make_sample, make_shards, reseal, write_nulls
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -24,6 +23,7 @@ from dataprep.shards.arrow_file import check_hash
 from dataprep.shards.format import SAMPLES_BATCH_ROWS, content_hash
 from dataprep.shards.reader import Media, Sample, SampleBox, SampleImage, open_shards
 from dataprep.shards.verify import verify
+from tests.factories import default_samples, make_media, make_sample, make_shards, reseal, write_nulls
 
 
 def assert_same_sample(actual: Sample, expected: Sample) -> None:

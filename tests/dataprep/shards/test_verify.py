@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from tests.factories import default_samples, make_media, make_sample, make_shards, reseal, write_nulls
 
 from dataprep.shards.format import LEDGER_SCHEMA, content_hash
 from dataprep.shards.manifest import Manifest, read_manifest, write_manifest
 from dataprep.shards.samples import Media, Sample, SampleImage
 from dataprep.shards.verify import verify
 from dataprep.shards.writer import write_arrow
+from tests.factories import default_samples, make_media, make_sample, make_shards, reseal, write_nulls
 
 
 def test_sound_shards_have_no_problem(tmp_path: Path) -> None:

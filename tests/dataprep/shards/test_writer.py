@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from tests.factories import make_media, make_sample, make_shards
 
 from dataprep.errors import ShardError
 from dataprep.shards.format import (
@@ -23,6 +22,7 @@ from dataprep.shards.format import (
 )
 from dataprep.shards.samples import LedgerRow, Media, Reject, RejectFinding
 from dataprep.shards.writer import ledger_batch, media_batch, samples_batch, write_arrow, write_rejects
+from tests.factories import make_media, make_sample, make_shards
 
 
 def test_writing_twice_gives_the_same_bytes(tmp_path: Path) -> None:

@@ -1,0 +1,123 @@
+"""A part: what planning made of one chunk of rows, kept in files until the shards are written.
+
+The files are Arrow in the shard schemas: samples (whose media numbers count within the part), distinct media in order
+of first use, ledger lines; and rejects. A summary is written last. A run that was killed finds its parts again by
+their key; a part is made anew if a media file behind it changed or could not be used.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from dataprep.shards.atomic import atomic_file
+from dataprep.sources import RawRow
+
+TRAIN_SPLIT = "train"
+VAL_SPLIT = "val"
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """One task of the plan stage.
+
+    Attributes:
+        number: Position among all chunks.
+        source: The data file, relative to the source root.
+        rows: Its rows.
+        splits: The split of each row, should it be converted.
+    """
+
+    number: int
+    source: str
+    rows: tuple[RawRow, ...]
+    splits: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SplitCounts:
+    """Rows, tokens, trained tokens and tiles of one split within a part."""
+
+    rows: int = 0
+    tokens: int = 0
+    trained_tokens: int = 0
+    tiles: int = 0
+
+    def plus(self, other: SplitCounts) -> SplitCounts:
+        """Return the sum of two counts."""
+        return SplitCounts(
+            self.rows + other.rows,
+            self.tokens + other.tokens,
+            self.trained_tokens + other.trained_tokens,
+            self.tiles + other.tiles,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What the later stages need to know of a planned chunk.
+
+    Attributes:
+        name: Beginning of its file names.
+        source: The data file, relative to the source root.
+        num_rows: Rows read.
+        num_rejected: Rows rejected.
+        by_code: Rows that carry each rule code.
+        examples: For each code that rejected rows, the number of rows and the first of them in words.
+        splits: Counts by split.
+        media_keys: Kind and hexadecimal key of each of its media, in order.
+        media_bytes: Size of each of them in a media shard.
+    """
+
+    name: str
+    source: str
+    num_rows: int
+    num_rejected: int
+    by_code: dict[str, int]
+    examples: dict[str, tuple[int, str]]
+    splits: dict[str, SplitCounts]
+    media_keys: list[tuple[str, str]]
+    media_bytes: list[int]
+
+
+def load_part(summary: Path, key: str) -> Part | None:
+    """Return the part that an earlier run left, if it was made from the same rows, options and media.
+
+    Any other part of that name is declared void, so that a kill cannot leave its summary beside newer files.
+    """
+    if not summary.is_file():
+        return None
+    stored = json.loads(summary.read_text(encoding="utf-8"))
+    media = stored.pop("media")
+    if stored.pop("key") == key and media == _stamps(media):
+        return _from_json(stored)
+    summary.unlink()
+    return None
+
+
+def store_part(summary: Path, part: Part, *, key: str, media_paths: Iterable[str]) -> None:
+    """Write the summary of a part whose files are complete."""
+    content = {**asdict(part), "key": key, "media": _stamps(media_paths)}
+    with atomic_file(summary) as file:
+        file.write(json.dumps(content).encode())
+
+
+def _stamps(paths: Iterable[str]) -> dict[str, list[int]]:
+    """Return size and modification time of each file that is there."""
+    stamps = {}
+    for path in paths:
+        with suppress(OSError):
+            facts = Path(path).stat()
+            stamps[path] = [facts.st_size, facts.st_mtime_ns]
+    return stamps
+
+
+def _from_json(stored: dict[str, Any]) -> Part:
+    stored["splits"] = {name: SplitCounts(**counts) for name, counts in stored["splits"].items()}
+    stored["examples"] = {code: (count, text) for code, (count, text) in stored["examples"].items()}
+    stored["media_keys"] = [(kind, key) for kind, key in stored["media_keys"]]
+    return Part(**stored)

@@ -1,0 +1,68 @@
+"""Splits are drawn by groups of rows that share media: nothing is on both sides."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from dataprep.splitting import draw_splits
+from tests.dataprep.conversions import GOLDENS, image_row, make_options, text_row, write_png, write_rows
+
+
+def draw(source: str, *, share: float = 0.4, jobs: int = 1) -> list[str]:
+    return draw_splits([source], make_options(), name="val", share=share, jobs=jobs)
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> list[str]:
+    names = [f"{number}.png" for number in range(40)]
+    for number, name in enumerate(names):
+        write_png(tmp_path / name, (number, 2 * number, 99))
+    return names
+
+
+def test_no_picture_is_on_both_sides(tmp_path: Path, pictures: list[str]) -> None:
+    rng = random.Random(1)
+    rows = [rng.sample(pictures, rng.choice((1, 1, 1, 2))) for _ in range(60)]
+    splits = draw(write_rows(tmp_path / "rows.jsonl", [image_row(*names) for names in rows]))
+    sides = {name: {split for names, split in zip(rows, splits, strict=True) if name in names} for name in pictures}
+    assert all(len(found) < 2 for found in sides.values())
+    assert set(splits) == {"train", "val"}
+
+
+def test_rows_that_share_pictures_through_others_stay_together(tmp_path: Path, pictures: list[str]) -> None:
+    chain = [image_row(*pair) for pair in pairwise(pictures)]
+    for share in (0.1, 0.5, 0.9):
+        assert len(set(draw(write_rows(tmp_path / "rows.jsonl", chain), share=share))) == 1
+
+
+def test_a_copy_under_another_name_is_the_same_picture(tmp_path: Path, pictures: list[str]) -> None:
+    for name in pictures:
+        shutil.copy(tmp_path / name, tmp_path / f"copy-{name}")
+    rows = [image_row(name) for name in pictures] + [image_row(f"copy-{name}") for name in pictures]
+    splits = draw(write_rows(tmp_path / "rows.jsonl", rows))
+    assert splits[:40] == splits[40:]
+
+
+def test_order_and_workers_do_not_matter(tmp_path: Path, pictures: list[str]) -> None:
+    rows = [image_row(name) for name in pictures] + [text_row(number) for number in range(10)]
+    splits = draw(write_rows(tmp_path / "rows.jsonl", rows))
+    assert draw(write_rows(tmp_path / "rows.jsonl", rows), jobs=2) == splits
+    assert draw(write_rows(tmp_path / "rows.jsonl", rows[::-1])) == splits[::-1]
+
+
+def test_every_row_has_a_split_even_a_broken_one(tmp_path: Path) -> None:
+    rows = ["{no json", image_row("missing.png"), {"query": 5}, text_row(1)]
+    assert len(draw(write_rows(tmp_path / "rows.jsonl", rows))) == 4
+
+
+def test_videos_are_told_apart_by_content(tmp_path: Path) -> None:
+    shutil.copy(GOLDENS / "videos" / "v8.mp4", tmp_path / "a.mp4")
+    shutil.copy(GOLDENS / "videos" / "v8.mp4", tmp_path / "b.mp4")
+    rows = [{"query": "q", "response": "r", "videos": [name]} for name in ("a.mp4", "b.mp4")]
+    for share in (0.2, 0.5, 0.8):
+        assert len(set(draw(write_rows(tmp_path / "rows.jsonl", rows), share=share))) == 1
