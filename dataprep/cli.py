@@ -63,7 +63,7 @@ def lint(
     for_model: ForModel = None,
     model: ModelDir = None,
     output: Format = "text",
-    level: Annotated[int | None, typer.Option(min=0, max=4, help="Ladder of cost, 0 to 4. Default: 2.")] = None,
+    level: Annotated[int | None, typer.Option(min=0, max=4, help="Ladder of cost: 0, 1, 2 or 4. Default: 2.")] = None,
     media_root: MediaRoot = None,
     max_length: MaxLength = 4096,
     max_num: MaxNum = None,
@@ -262,6 +262,11 @@ def main() -> None:
         # The reader of our output has gone (head, less): not an error, but Python would complain while exiting.
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:
+        # A path that the system refuses, or a full disk behind our output.
+        place = f"{error.filename}: " if error.filename else ""
+        _print_error(f"{place}{error.strerror or error}; check the path, its permissions and its disk")
+        sys.exit(EXIT_ERROR)
 
 
 if __name__ == "__main__":

@@ -54,6 +54,10 @@ class RowConfig:
         check_choices(self)
         if self.max_length < 1:
             raise ConfigError(f"--max-length is {self.max_length}, it must be at least 1")
+        for name in ("max_num", "video_frames"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ConfigError(f"--{name.replace('_', '-')} is {value}, it must be at least 1")
         if self.media_root is not None and not self.media_root.is_dir():
             raise ConfigError(f"--media-root {self.media_root} is no folder; give the folder that media paths start at")
 
@@ -63,9 +67,16 @@ class LintConfig(RowConfig):
     """How to lint."""
 
     level: int | None = None
-    """0 to 4, a ladder of cost; None is 2, or 4 where ``model`` is given."""
+    """0, 1, 2 or 4, a ladder of cost; None is 2, or 4 where ``model`` is given."""
     jobs: int = 1
     """Number of worker processes."""
+
+    def __post_init__(self) -> None:
+        RowConfig.__post_init__(self)
+        if self.level not in (None, 0, 1, 2, 4):
+            raise ConfigError(
+                f"--level is {self.level}, expected 0, 1, 2 or 4 (level 3, full decode, has no rules yet)"
+            )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -114,6 +114,7 @@ def convert(
         DataprepError: If an input cannot be read, an option cannot be used or the disk is full.
     """
     out = Path(out)
+    _check_names(out, *paths, *config.val, config.media_root or "", config.model or "")
     encoder = make_encoder_from(config)
     sources, source_root = _list_sources(expand_paths(paths), expand_paths(list(config.val)))
     media_base = _common_folder([media_root_of(source.path, config) for source in sources])
@@ -132,9 +133,23 @@ def convert(
     return manifest
 
 
+def _check_names(*paths: str | Path) -> None:
+    """Refuse paths whose bytes are no UTF-8: neither the manifest nor Arrow can hold them."""
+    for path in paths:
+        place = os.fspath(Path(path).resolve())
+        try:
+            place.encode()
+        except UnicodeEncodeError as error:
+            shown = ascii(place)[1:-1]
+            raise ConfigError(f"{shown} is not UTF-8, and shards cannot name it; rename the file or folder") from error
+
+
 def _list_sources(files: Sequence[str], val_files: Sequence[str]) -> tuple[list[_Source], Path]:
     if "-" in (*files, *val_files):
         raise ConfigError("standard input cannot be converted, because a run must be able to continue; write a file")
+    for path in (*files, *val_files):
+        if not Path(path).is_file():
+            raise ConfigError(f"{path} is a pipe, which cannot be read twice, as a conversion does; write a file")
     root = _common_folder([Path(path).parent for path in (*files, *val_files)])
     named = [(path, False) for path in files] + [(path, True) for path in val_files]
     sources = [_Source(path, _relative_to(root, Path(path)), is_val) for path, is_val in named]

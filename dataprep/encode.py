@@ -355,4 +355,10 @@ def make_encoder(
         missing_image_tag=missing_image_tag,
         video_frames=video_frames,
     )
+    end = settings.template.end
+    if len(tokenizer.encode(end)) != 1:
+        raise ConfigError(
+            f"the tokenizer in {model_dir} has no token {end}, which ends every answer of {kind.name}; "
+            "name the model type that this folder is of"
+        )
     return Encoder(settings, tokenizer)

@@ -16,6 +16,8 @@ from dataprep.sources import RawRow, expand_paths, read_rows
 
 CHUNK_ROWS = 512
 CHUNK_BYTES = 4 << 20
+UNREADABLE = "unreadable"
+"""What takes the place of a row's format where it has none."""
 _VIDEO_WEIGHT_BYTES = 64 << 10
 
 
@@ -105,8 +107,8 @@ def _check_chunk(checkers: CheckerSet, rows: list[RawRow]) -> list[_Verdict]:
 
 
 def format_of(row: CheckedRow) -> str:
-    """Return the name of a row's format; ``unreadable`` if it has none."""
-    return row.record.row_format if row.record is not None else "unreadable"
+    """Return the name of a row's format; :data:`UNREADABLE` if it has none."""
+    return row.record.row_format if row.record is not None else UNREADABLE
 
 
 def cut_chunks(rows: Iterable[RawRow]) -> Iterator[list[RawRow]]:

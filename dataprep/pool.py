@@ -1,16 +1,22 @@
 """Run one function over many tasks, in order, in this process or in a pool of processes.
 
 Results come in the order of the tasks whatever the number of processes, and only a few tasks are held at a time.
-Workers are spawned, so that they inherit no threads, and build what they need once, from a picklable recipe.
+Workers are spawned, so that they inherit no threads, and build what they need once, from a picklable recipe. They do
+not hear Ctrl-C, which the caller answers by ending them, and they do not outlive the caller.
 """
 
 from __future__ import annotations
 
 import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from dataprep.errors import DataprepError
@@ -50,7 +56,8 @@ def run_ordered(
         waiting: deque[Future[Result]] = deque()
         try:
             for task in tasks:
-                waiting.append(pool.submit(_call, work, task))
+                with _deaf_to_interrupts():
+                    waiting.append(pool.submit(_call, work, task))
                 if len(waiting) >= _TASKS_AHEAD * jobs:
                     yield waiting.popleft().result()
             while waiting:
@@ -65,9 +72,31 @@ def run_ordered(
                 future.cancel()
 
 
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Let processes that are started meanwhile never hear Ctrl-C; this one hears it afterwards.
+
+    A worker that is interrupted while it starts dies with its task half sent, and the pool then waits for ever.
+    """
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
 def _build_state(build: Callable[[], Any]) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _state[:] = [build()]
 
 
 def _call(work: Callable[[Any, Task], Result], task: Task) -> Result:
     return work(_state[0], task)
+
+
+def _end_with_parent() -> None:
+    """End this worker when the process that started it is gone: nobody would give it work, or end it."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    multiprocessing.connection.wait([parent.sentinel])
+    os._exit(1)

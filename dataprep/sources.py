@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import io
 import json
 import re
 import sys
+import zlib
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -24,6 +27,7 @@ from dataprep.findings import Location
 MAX_DEPTH = 200  # nesting of one row; real rows need fewer than ten
 _CHUNK_BYTES = 1 << 20
 _BUFFER_BYTES = 1 << 20
+_NO_SPACE = re.compile(rb"[^ \t\r\n]")
 _STRUCTURE = re.compile(rb'["\[\]{},]')
 _STRING_END = re.compile(rb'(?:[^"\\]|\\.)*"', re.DOTALL)
 _SUFFIXES = {".jsonl", ".json", ".ndjson"}
@@ -76,21 +80,27 @@ def expand_paths(paths: list[str]) -> list[str]:
     """
     files: list[str] = []
     for path in paths:
-        place = Path(path)
-        if path == "-":
-            files.append(path)
-        elif place.is_dir():
-            inside = sorted(str(p) for p in place.iterdir() if _is_data_file(p))
-            if not inside:
-                raise SourceError(f"{path}: a folder without .json or .jsonl files; name the data files themselves")
-            files.extend(inside)
-        elif not place.exists():
-            raise SourceError(f"{path}: no such file; check the path (it is relative to {Path.cwd()})")
-        elif not (place.is_file() or place.is_fifo()):
-            raise SourceError(f"{path}: not a regular file; name a .json or .jsonl file")
-        else:
-            files.append(path)
+        try:
+            files += _expand(path)
+        except OSError as error:  # a name too long, a folder that may not be listed
+            raise SourceError(f"{path}: cannot be read ({error.strerror}); check the path") from error
     return files
+
+
+def _expand(path: str) -> list[str]:
+    place = Path(path)
+    if path == "-":
+        return [path]
+    if place.is_dir():
+        inside = sorted(str(p) for p in place.iterdir() if _is_data_file(p))
+        if not inside:
+            raise SourceError(f"{path}: a folder without .json or .jsonl files; name the data files themselves")
+        return inside
+    if not place.exists():
+        raise SourceError(f"{path}: no such file; check the path (it is relative to {Path.cwd()})")
+    if not (place.is_file() or place.is_fifo()):
+        raise SourceError(f"{path}: not a regular file; name a .json or .jsonl file")
+    return [path]
 
 
 def _is_data_file(path: Path) -> bool:
@@ -104,30 +114,24 @@ def _open(path: str) -> Iterator[BinaryIO]:
         yield sys.stdin.buffer
         return
     try:
-        if path.endswith(".gz"):
-            with gzip.open(path) as unpacked:
-                yield cast(BinaryIO, unpacked)
-        elif path.endswith(".zst"):
-            with _open_zstd(path) as unpacked:
-                yield unpacked
-        else:
-            with Path(path).open("rb", buffering=_BUFFER_BYTES) as stream:
-                yield stream
-    except (OSError, EOFError) as error:
+        with _open_unpacked(path) as stream:
+            yield stream
+    except (OSError, EOFError, zlib.error) as error:
         raise SourceError(f"{path}: cannot be read ({error}); check the file and its permissions") from error
 
 
-@contextmanager
-def _open_zstd(path: str) -> Iterator[BinaryIO]:
-    try:
-        import zstandard
-    except ImportError as error:
-        raise SourceError(f"{path}: needs the extra 'zstd': pip install 'dataprep-vl[zstd]'") from error
-    with zstandard.open(path, "rb") as unpacked:
-        try:
-            yield unpacked
-        except zstandard.ZstdError as error:
-            raise SourceError(f"{path}: damaged zstd data ({error}); compress the file again") from error
+def _open_unpacked(path: str) -> BinaryIO:
+    packing = Path(path).suffix if path.endswith((".gz", ".zst")) else ""
+    if packing and Path(path).is_file() and Path(path).stat().st_size == 0:
+        raise EOFError(f"0 bytes are no {packing} file; was the download cut off?")
+    if packing == ".gz":
+        return cast(BinaryIO, gzip.open(path))
+    if packing == ".zst":
+        import pyarrow  # not needed for any other file, and slow to load
+
+        unpacked = pyarrow.input_stream(path, compression="zstd")
+        return cast(BinaryIO, io.BufferedReader(unpacked, _BUFFER_BYTES))
+    return Path(path).open("rb", buffering=_BUFFER_BYTES)
 
 
 def read_rows(path: str) -> Iterator[RawRow]:
@@ -140,69 +144,82 @@ def read_rows(path: str) -> Iterator[RawRow]:
         SourceError: If the file cannot be opened or read.
     """
     with _open(path) as stream:
-        first_line = stream.readline()
-        has_bom = first_line.startswith(codecs.BOM_UTF8)
-        first_line = first_line.removeprefix(codecs.BOM_UTF8)
-        rows = _read_array if _begins_array(path, first_line, stream) else _read_lines
-        for row in rows(path, first_line, stream):
+        # An array may be one line of any length: no more of it is read than is needed to tell.
+        line = stream.readline(_CHUNK_BYTES)
+        has_bom = line.startswith(codecs.BOM_UTF8)
+        line, blank = line.removeprefix(codecs.BOM_UTF8), 0
+        while line and not line.strip():
+            blank += line.count(b"\n")
+            line = stream.readline(_CHUNK_BYTES)
+        rows = _read_array if _begins_array(path, line) else _read_lines
+        for row in rows(Location(path, 1 + blank), line, stream):
             yield replace(row, starts_with_bom=True) if has_bom else row
             has_bom = False
 
 
-def _begins_array(path: str, first_line: bytes, stream: BinaryIO) -> bool:
-    start = first_line.strip()
-    if not start:
-        return path.removesuffix(".gz").removesuffix(".zst").endswith(".json")
-    # In a .jsonl file a line that is an array of its own is a bad row, not the beginning of an array of rows.
-    return start.startswith(b"[") and not (".jsonl" in path and start.endswith(b"]"))
+def _begins_array(path: str, line: bytes) -> bool:
+    name = Path(path).name.removesuffix(".gz").removesuffix(".zst")
+    text = line.strip()
+    if not text:
+        return name.endswith(".json")  # an empty .json file is an array cut off at its beginning
+    if name.endswith(".jsonl"):
+        # A line that is an array of its own is a bad row here; one that only opens an array begins one.
+        return text.startswith(b"[") and line.endswith(b"\n") and not text.endswith(b"]")
+    return text.startswith(b"[")
 
 
-def _read_lines(path: str, first_line: bytes, stream: BinaryIO) -> Iterator[RawRow]:
-    line, number = first_line, 1
+def _read_lines(start: Location, line: bytes, stream: BinaryIO) -> Iterator[RawRow]:
+    number = start.line
+    line = line if line.endswith(b"\n") else line + stream.readline()
     while line:
         text = line.rstrip(b"\r\n")
         if text.strip():
-            yield RawRow(Location(path, number), text, ends_file=not line.endswith(b"\n"))
+            yield RawRow(Location(start.path, number), text, ends_file=not line.endswith(b"\n"))
         line, number = stream.readline(), number + 1
 
 
 class _ArrayScanner:
-    """Cut the elements out of a JSON array, keeping only the current one in memory."""
+    """Cut the elements out of a JSON array, keeping little more than the current one in memory."""
 
-    def __init__(self, path: str, buffer: bytes, stream: BinaryIO) -> None:
-        self.path = path
+    def __init__(self, start: Location, buffer: bytes, stream: BinaryIO) -> None:
+        self.path = start.path
         self.stream = stream
         self.buffer = buffer
         self.position = 0
-        self.line = 1
-        self.is_at_end = False
+        self._line = start.line
+        self._counted = 0  # where line ends have been counted up to
 
     def fill(self) -> bool:
         """Append a chunk to the buffer; return whether there was one."""
         # As much again as is held: an element of any size is scanned a bounded number of times.
         chunk = self.stream.read(max(_CHUNK_BYTES, len(self.buffer)))
-        self.is_at_end = not chunk
         self.buffer += chunk
         return bool(chunk)
 
-    def drop(self) -> None:
-        """Forget what lies before the current position, counting its lines."""
-        self.line += self.buffer.count(b"\n", 0, self.position)
-        self.buffer = self.buffer[self.position :]
-        self.position = 0
+    def location(self) -> Location:
+        """Return the place of the current position."""
+        self._line += self.buffer.count(b"\n", self._counted, self.position)
+        self._counted = self.position
+        return Location(self.path, self._line)
 
     def skip_space(self) -> bytes:
         """Move to the next byte that is no white space and return it; empty at the end of the file."""
         while True:
-            rest = self.buffer[self.position :].lstrip()
-            if rest or not self.fill():
-                self.position = len(self.buffer) - len(rest)
-                self.drop()
-                return self.buffer[:1]
+            match = _NO_SPACE.search(self.buffer, self.position)
+            self.position = match.start() if match else len(self.buffer)
+            if 2 * self.position > len(self.buffer):
+                # Forgotten by halves, so that what is kept is not copied for every element.
+                self.location()
+                self.buffer = self.buffer[self.position :]
+                self.position = self._counted = 0
+            if match:
+                return match[0]
+            if not self.fill():
+                return b""
 
     def find_end(self) -> int | None:
-        """Return where the element at position 0 ends; None if the file ends first."""
-        depth, at = 0, 0
+        """Return where the element at the current position ends; None if the file ends first."""
+        depth, at = 0, self.position
         while True:
             match = _STRUCTURE.search(self.buffer, at)
             if match is None:
@@ -218,10 +235,10 @@ class _ArrayScanner:
                 at = end
             elif symbol in b"[{":
                 depth += 1
-            elif depth == 0:
+            elif depth == 0 and symbol != b"}":  # a brace that closes nothing is part of a broken element
                 return match.start()
             elif symbol in b"]}":
-                depth -= 1
+                depth = max(depth - 1, 0)
 
     def find_string_end(self, at: int) -> int | None:
         """Return the position behind the string whose inside begins at ``at``; None if the file ends first."""
@@ -233,34 +250,34 @@ class _ArrayScanner:
                 return None
 
 
-def _read_array(path: str, first_line: bytes, stream: BinaryIO) -> Iterator[RawRow]:
-    scanner = _ArrayScanner(path, first_line, stream)
+def _read_array(start: Location, line: bytes, stream: BinaryIO) -> Iterator[RawRow]:
+    scanner = _ArrayScanner(start, line, stream)
     scanner.skip_space()
-    scanner.position = 1  # the opening bracket
-    scanner.drop()
+    scanner.position += 1  # the opening bracket
+    follows_comma = False
     while True:
         symbol = scanner.skip_space()
-        location = Location(path, scanner.line)
-        if symbol == b"]":
-            scanner.position = 1
-            if scanner.skip_space():
-                yield RawRow(Location(path, scanner.line), b"".join([scanner.buffer, *stream]))
-            return
+        location = scanner.location()
+        if symbol == b"]" and not follows_comma:
+            break
         end = scanner.find_end()
         if end is None:
             # An array that never closes: what is left is one broken row, so that nothing is lost.
-            yield RawRow(location, scanner.buffer.rstrip() or b"[", is_unclosed=True)
+            yield RawRow(location, scanner.buffer[scanner.position :].rstrip() or b"[", is_unclosed=True)
             return
-        yield RawRow(location, scanner.buffer[:end].rstrip())
-        scanner.position = end + (scanner.buffer[end : end + 1] == b",")
-        scanner.drop()
+        yield RawRow(location, scanner.buffer[scanner.position : end].rstrip())
+        follows_comma = scanner.buffer[end : end + 1] == b","
+        scanner.position = end + follows_comma
+    scanner.position += 1
+    if scanner.skip_space():
+        location = scanner.location()
+        yield RawRow(location, b"".join([scanner.buffer[scanner.position :], *stream]))
 
 
 def _refuse_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
     value = dict(pairs)
     if len(value) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
+        twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
         raise _Refused("duplicate-key", f"the key {twice!r} occurs twice in one object")
     return value
 
@@ -325,11 +342,13 @@ def parse_embedded(text: str) -> object:
 
 
 def _explain_syntax(raw: RawRow, error: json.JSONDecodeError) -> ParseProblem:
+    if not raw.text:
+        return ParseProblem("invalid-json", "a comma in the array has no row beside it")
     place = f"column {error.colno}" if error.lineno == 1 else f"line {error.lineno} of the row"
     is_at_end = error.pos >= len(error.doc.rstrip()) - 1 or error.msg.startswith("Unterminated string")
     if is_at_end and (raw.ends_file or raw.is_unclosed):
         return ParseProblem("invalid-json", f"the file ends in the middle of this row ({place})")
-    return ParseProblem("invalid-json", f"{error.msg.removesuffix(' starting at')} at {place}")
+    return ParseProblem("invalid-json", f"{error.msg.removesuffix(' starting at').removesuffix(' at')} at {place}")
 
 
 def _find_structure_problem(value: object, text: bytes) -> ParseProblem | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,6 +143,16 @@ def load_tokenizer(folder: Path) -> TextTokenizer:
         raise ConfigError(f"{path} is not a tokenizer ({error}); copy the model folder again") from error
     tokenizer.no_truncation()
     tokenizer.no_padding()
+    try:
+        return _configure(tokenizer, config, folder)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ConfigError(
+            f"{folder / 'tokenizer_config.json'} is not the configuration of a tokenizer ({error!r}); "
+            "copy the model folder again"
+        ) from error
+
+
+def _configure(tokenizer: Tokenizer, config: dict[str, Any], folder: Path) -> TextTokenizer:
     _add_configured_tokens(tokenizer, config)
     missing = [token for token in _IMAGE_TOKENS if tokenizer.token_to_id(token) is None]
     if missing:
@@ -189,9 +200,9 @@ def read_tile_settings(folder: Path, *, default: TileSettings) -> TileSettings:
     ratio = config.get("downsample_ratio", 0.5)
     try:
         side = int(size) / int(patch) * float(ratio)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, ArithmeticError):
         side = 0.0
-    if side != int(side) or side < 1:
+    if not (side >= 1 and math.isfinite(side) and side == int(side) and int(size) >= 1):
         raise ConfigError(
             f"{folder / 'config.json'}: tiles of {size} px, patches of {patch} px and downsample_ratio "
             f"{ratio} give {side} x {side} context tokens, which is no whole number; copy the model folder again"

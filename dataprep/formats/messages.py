@@ -16,6 +16,7 @@ def read_messages(row: dict[str, Any]) -> Draft:
         return draft
     for kind, name in (("image", "images"), ("video", "videos")):
         draft.add_media(row.get(name), kind, name)
+    draft.problems += _refuse_media_in_system(row["messages"])
     messages = [
         Message(
             ROLES[entry["role"]],
@@ -27,6 +28,19 @@ def read_messages(row: dict[str, Any]) -> Draft:
     pair_messages(draft, messages)
     draft.add_objects(row.get("objects"))
     return draft
+
+
+def _refuse_media_in_system(messages: list[dict[str, Any]]) -> list[ShapeProblem]:
+    # Only queries have places for media: from here they would silently move into one.
+    fields = [
+        f"messages[{index}].content[{number}]"
+        for index, entry in enumerate(messages)
+        if entry["role"] == "system" and isinstance(entry["content"], list)
+        for number, part in enumerate(entry["content"])
+        if part["type"] != "text"
+    ]
+    message = "is an image or video in the system prompt"
+    return [ShapeProblem("wrong-shape", field, f"{field} {message}", "move it into a query") for field in fields]
 
 
 def _read_content(draft: Draft, content: str | list[dict[str, Any]], field: str) -> str:

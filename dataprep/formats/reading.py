@@ -36,8 +36,12 @@ KNOWN_FIELDS = {
 
 
 def detect_formats(row: dict[str, Any]) -> list[str]:
-    """Return the formats whose own fields occur in a row; a sound row has exactly one."""
-    return [name for name, fields in _SIGNS.items() if any(field in row for field in fields)]
+    """Return the formats whose own fields occur in a row; a sound row has exactly one.
+
+    Fields that are null say nothing where others are not: tables written as JSON name every column in every row.
+    """
+    filled = [name for name, fields in _SIGNS.items() if any(row.get(field) is not None for field in fields)]
+    return filled or [name for name, fields in _SIGNS.items() if any(field in row for field in fields)]
 
 
 def read_record(

@@ -104,8 +104,10 @@ class MediaRoot:
         if not self.allow_outside and not self._is_inside(path, facts):
             detail = f"lies outside the media root {self.root}; move it there, or allow files outside"
             raise MediaError(_short(text), "outside-root", detail)
-        if facts is None or (stat.S_ISLNK(facts.st_mode) and not os.path.exists(path)):  # noqa: PTH110
+        if facts is None:
             raise MediaError(_short(text), "missing", self._describe_missing(path))
+        if stat.S_ISLNK(facts.st_mode) and not os.path.exists(path):  # noqa: PTH110
+            raise MediaError(_short(text), "missing", f"is a symbolic link that leads to no file: {path}")
         return Resolved("file", text, path=Path(path), relative=self._relative(path))
 
     def split_comma(self, value: str) -> list[str] | None:

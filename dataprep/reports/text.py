@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dataprep.findings import Finding, Severity
-from dataprep.linting import LintReport
+from dataprep.linting import UNREADABLE, LintReport
 from dataprep.rules.base import Level
 from dataprep.rules.table import RULES
 
@@ -92,9 +92,16 @@ def _print_group(group: Sequence[Finding], console: Console) -> None:
 def _print_passed(report: LintReport, console: Console) -> None:
     found = {finding.code[0] for finding in report.findings}
     ran = {code[0] for code, rule in RULES.items() if rule.level <= report.level}
-    passed = [name for letter, name in _AREAS.items() if letter in ran and letter not in found]
+    # An area that no row came as far as has not been passed.
+    readable = report.num_rows - sum(summary.formats[UNREADABLE] for summary in report.files)
+    reached = {"P": report.num_rows, "L": report.num_rows - report.num_rows_with_errors}
+    passed = [
+        name
+        for letter, name in _AREAS.items()
+        if letter in ran and letter not in found and reached.get(letter, readable)
+    ]
     console.print()
-    if passed and report.num_rows:
+    if passed:
         _print(console, ("passed:", "green"), f" {', '.join(passed)}")
     if report.level < Level.TOKENS:
         _print(console, ("not checked: lengths (add --for MODEL_TYPE --model DIR)", "dim"))
@@ -104,7 +111,10 @@ def _next_command(report: LintReport) -> str:
     if report.has_errors:
         code = next(f.code for f in report.findings if f.severity is Severity.ERROR)
         return f"mend the rows, or read more: dataprep explain {code}"
-    files = " ".join(_argument(summary.path) for summary in report.files)
+    if not report.num_rows:
+        return "there is not a single row; check the path"
+    # Standard input can be checked, but not converted.
+    files = " ".join("DATA" if summary.path == "-" else _argument(summary.path) for summary in report.files)
     return f"dataprep convert {files} --for {report.model_type or 'MODEL_TYPE'} --model DIR --out shards"
 
 

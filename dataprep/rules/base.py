@@ -174,7 +174,12 @@ class MediaRule(Rule):
         for facts in (*row.images, *row.videos):
             error = facts.error
             if error is not None and facts.ref.kind in self.kinds and self._reports(error.reason):
-                yield Problem(message=f"{facts.shown_source}: {error.detail}", field=facts.ref.field, help=self.help)
+                message = f"{facts.shown_source}: {error.detail}"
+                yield Problem(message=message, field=facts.ref.field, help=self.help_for(error.reason))
+
+    def help_for(self, reason: str) -> str | None:
+        """Return the next step after a failure for this reason."""
+        return self.help
 
     def _reports(self, reason: str) -> bool:
         return reason not in SPECIAL_REASONS if self.reasons is None else reason in self.reasons

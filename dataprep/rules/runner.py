@@ -168,6 +168,8 @@ class CheckerSet:
 
     def __init__(self, recipe: CheckerRecipe, encoder: Encoder | None) -> None:
         self.encoder = encoder
+        name = recipe.config.model_type
+        self._model_type = None if name is None else get_model_type(name)
         self._recipe = recipe
         self._checkers: dict[Path, RowChecker] = {}
 
@@ -187,7 +189,7 @@ class CheckerSet:
             allow_private_urls=config.allow_private_urls,
         )
         context = RuleContext(
-            model_type=get_model_type(config.model_type) if config.model_type else None,
+            model_type=self._model_type,
             exif=config.exif,
             special_text=config.special_text,
             missing_image_tag=config.missing_image_tag,

@@ -22,6 +22,7 @@ from dataprep.rules.images.image_unreadable import ImageUnreadable
 from dataprep.rules.images.lfs_pointer import LfsPointer
 from dataprep.rules.images.path_outside_root import PathOutsideRoot
 from dataprep.rules.images.url_not_allowed import UrlNotAllowed
+from dataprep.rules.lengths.context_token_in_text import ContextTokenInText
 from dataprep.rules.lengths.sample_too_long import SampleTooLong
 from dataprep.rules.parsing.byte_order_mark import ByteOrderMark
 from dataprep.rules.parsing.duplicate_key import DuplicateKey
@@ -103,6 +104,7 @@ RULES: dict[str, type[Rule]] = {
     "G409": CaptionMissing,
     "G410": BoxesOnRotatedImage,
     "L601": SampleTooLong,
+    "L602": ContextTokenInText,
 }
 
 # Codes of rules that were removed or merged, and where each went; none so far.

@@ -190,6 +190,14 @@ def test_counts_below_one_are_refused(goldens: Path, name: str) -> None:
         make_encoder("internvl2-8b", goldens / "tokenizer_bos", **{name: 0})
 
 
+def test_a_tokenizer_of_another_model_type_is_refused(goldens: Path, tmp_path: Path) -> None:
+    text = (goldens / "tokenizer_bos" / "tokenizer.json").read_text(encoding="utf-8")
+    (tmp_path / "tokenizer.json").write_text(text.replace('"<|end|>"', '"<|other|>"'), encoding="utf-8")
+    assert make_encoder("internvl2-8b", tmp_path).settings.template.end == "<|im_end|>"
+    with pytest.raises(ConfigError, match=r"has no token <\|end\|>, which ends every answer of internvl2-4b"):
+        make_encoder("internvl2-4b", tmp_path)
+
+
 def test_a_batch_gives_what_single_rows_give(encoder: Encoder) -> None:
     layouts = [lay(SETTINGS, SMALL), lay(query="other"), lay(SETTINGS, WIDE, SMALL, history=[["<image>q", "r"]])]
     together = encoder.encode(layouts)

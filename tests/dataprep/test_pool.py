@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
+import dataprep
 from dataprep.errors import ConfigError, DataprepError
 from dataprep.pool import run_ordered
 
@@ -76,3 +82,61 @@ def test_an_error_of_a_worker_arrives_as_it_was() -> None:
 def test_a_worker_that_dies_is_an_error_with_advice() -> None:
     with pytest.raises(DataprepError, match=r"a worker process died .* \(-j 1\)"):
         list(run_ordered(end_process, range(3), build=build, jobs=2))
+
+
+SLOW_RUN = """
+import os, time
+from dataprep.pool import run_ordered
+
+def build():
+    time.sleep(1)
+
+def work(state, task):
+    time.sleep(0.5)
+
+def tasks():
+    yield bytes(1 << 20)
+    print("a worker was started", flush=True)
+    while True:
+        yield bytes(1 << 20)
+
+if __name__ == "__main__":
+    for _ in run_ordered(work, tasks(), build=build, jobs=2):
+        print("working", flush=True)
+"""
+
+
+@pytest.fixture
+def slow_run(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process that has just started its first worker and would go on for ever, in a process group of its own."""
+    (tmp_path / "run.py").write_text(SLOW_RUN)
+    environment = {**os.environ, "PYTHONPATH": str(Path(dataprep.__file__).parents[1])}
+    with subprocess.Popen(
+        [sys.executable, str(tmp_path / "run.py")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "a worker was started\n"
+        yield process
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+@pytest.mark.timeout(60)
+def test_an_interrupt_ends_a_run_whose_workers_are_still_starting(slow_run: subprocess.Popen[str]) -> None:
+    os.killpg(slow_run.pid, signal.SIGINT)
+    _, errors = slow_run.communicate(timeout=40)
+    assert slow_run.returncode == -signal.SIGINT
+    assert errors.count("Traceback") == 1, "the workers have nothing to say"
+
+
+@pytest.mark.timeout(60)
+def test_workers_do_not_outlive_the_process_that_started_them(slow_run: subprocess.Popen[str]) -> None:
+    assert slow_run.stdout is not None
+    assert slow_run.stdout.readline() == "working\n"
+    slow_run.kill()
+    slow_run.communicate(timeout=40)  # comes back when the last process that holds the pipes has ended

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -175,6 +176,22 @@ def test_broken_files_are_named(copy: Path, name: str, content: bytes) -> None:
         load_tokenizer(copy)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"added_tokens_decoder": {"x": {"content": "a"}}},
+        {"added_tokens_decoder": {"5": {}}},
+        {"added_tokens_decoder": [1]},
+        {"bos_token": 5},
+        {"pad_token": ["x"]},
+    ],
+)
+def test_a_tokenizer_configuration_of_the_wrong_shape_is_named(copy: Path, changes: dict[str, Any]) -> None:
+    change(copy / "tokenizer_config.json", **changes)
+    with pytest.raises(ConfigError, match=r"tokenizer_config.json is not the configuration of a tokenizer"):
+        load_tokenizer(copy)
+
+
 def test_tile_settings_of_the_checkpoints(fixtures: Path) -> None:
     configs = sorted((fixtures / "checkpoints").glob("*/config.json"))
     assert len(configs) == 8
@@ -200,7 +217,17 @@ def test_tile_settings(tmp_path: Path, config: dict[str, Any] | None, expected: 
     assert read_tile_settings(tmp_path, default=DEFAULT) == expected
 
 
-@pytest.mark.parametrize("changes", [{"force_image_size": 450}, {"downsample_ratio": 0.3}, {"downsample_ratio": 0.01}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"force_image_size": 450},
+        {"downsample_ratio": 0.3},
+        {"downsample_ratio": 0.01},
+        {"downsample_ratio": math.nan},
+        {"force_image_size": "x"},
+        {"force_image_size": -448, "vision_config": {"patch_size": -14}},
+    ],
+)
 def test_tiles_that_give_no_whole_number_of_tokens(tmp_path: Path, changes: dict[str, Any]) -> None:
     (tmp_path / "config.json").write_text(json.dumps(TILE_CONFIG | changes), encoding="utf-8")
     with pytest.raises(ConfigError, match="no whole number"):

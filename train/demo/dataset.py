@@ -1,12 +1,14 @@
-"""The demo's data set on disk: pictures, a clip, `train.jsonl` with its planted defects, and `val.jsonl`.
+"""The demo's data set on disk: pictures, a clip, and three files of rows.
 
-Training and held-out pictures come from two families of scenes and share none. Bytes are a pure function of
-the arguments. `Dataset` remembers what a file cannot say: the kind of each held-out question, and where
-each defect stands.
+`first.jsonl` is about pictures of one shape, `train.jsonl` about pictures of one to three, with the planted defects,
+`val.jsonl` holds the questions that the model is judged by. No held-out picture has the very shapes, at the very
+places, of a training picture. Bytes are a pure function of the settings. `Dataset` remembers what a file cannot
+say: the kind of each held-out question, and where each defect stands.
 """
 
 import json
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count, islice
 from pathlib import Path
@@ -15,21 +17,23 @@ import numpy as np
 
 from train.demo.defects import DEFECTS, plant
 from train.demo.rows import Json, held_out_rows, paired_row, text_rows, training_row, video_row
-from train.demo.scenes import CANVAS_PX, Scene, Shape, draw, make_scene, move
+from train.demo.scenes import CANVAS_PX, COUNTS, Scene, Shape, draw, make_scene, move
 
-TRAIN_FAMILY, VAL_FAMILY, VIDEO_FAMILY, MODEL_FAMILY = "train", "val", "video", "model"
+FIRST_FAMILY, TRAIN_FAMILY, VAL_FAMILY, VIDEO_FAMILY, MODEL_FAMILY = "first", "train", "val", "video", "model"
 _VIDEO_FRAMES, _VIDEO_RATE = 16, 8
-_ROWS_PER_PAIR = 40
+_SCENES_PER_PAIR = 40
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DatasetConfig:
     """How much is drawn."""
 
-    num_scenes: int = 8000
-    """Pictures to train on."""
+    num_first_scenes: int = 4000
+    """Pictures of one shape, to begin with."""
+    num_scenes: int = 9000
+    """Pictures of one to three shapes, to go on with."""
     rows_per_scene: int = 2
-    """Rows about each of them."""
+    """Rows about each picture to train on."""
     num_val_scenes: int = 100
     """Held-out pictures; each is asked one question of every kind."""
     seed: int = 0
@@ -40,14 +44,14 @@ class DatasetConfig:
 class Dataset:
     """What was drawn."""
 
+    first: Path
+    """`first.jsonl`."""
     train: Path
     """`train.jsonl`."""
     val: Path
     """`val.jsonl`."""
     num_rows: int
-    """Lines of `train`, defects included."""
-    num_pictures: int
-    """Pictures drawn, held-out ones included."""
+    """Lines of the three files together, defects included."""
     planted: dict[int, str]
     """Line of each planted defect in `train`, and the code of the rule that must find it."""
     val_kinds: tuple[str, ...]
@@ -62,29 +66,42 @@ def write_dataset(folder: Path, config: DatasetConfig) -> Dataset:
     """Draw the data set into `folder`, which is made."""
     for name in ("images", "videos"):
         (folder / name).mkdir(parents=True)
-    scenes = [make_scene(config.seed, f"{TRAIN_FAMILY}/{number}") for number in range(config.num_scenes)]
-    images = [_save(folder, scene, f"images/{number:05d}.png") for number, scene in enumerate(scenes)]
+    first_scenes = _make_scenes(FIRST_FAMILY, config.num_first_scenes, config.seed, counts=(1,))
+    scenes = _make_scenes(TRAIN_FAMILY, config.num_scenes, config.seed, counts=COUNTS)
+    val_scenes = _held_out_scenes([*first_scenes, *scenes], config)
+    first_rows = _rows(FIRST_FAMILY, first_scenes, _save(folder, FIRST_FAMILY, first_scenes), config)
+    images = _save(folder, TRAIN_FAMILY, scenes)
     lines, planted = _train_lines(folder, scenes, images, config)
-    val_scenes = _held_out_scenes(scenes, config)
-    val_images = [_save(folder, scene, f"images/val-{number:04d}.png") for number, scene in enumerate(val_scenes)]
+    val_images = _save(folder, VAL_FAMILY, val_scenes)
     rng = random.Random(f"questions/{VAL_FAMILY}/{config.seed}")
     val = [
         (kind, image, row)
         for scene, image in zip(val_scenes, val_images, strict=True)
         for kind, row in held_out_rows(rng, scene, image)
     ]
-    _write_lines(folder / "train.jsonl", lines)
-    _write_lines(folder / "val.jsonl", [json.dumps(row) for _, _, row in val])
     return Dataset(
-        train=folder / "train.jsonl",
-        val=folder / "val.jsonl",
-        num_rows=len(lines),
-        num_pictures=len(images) + len(val_images),
+        first=_write_lines(folder / "first.jsonl", [json.dumps(row) for row in first_rows]),
+        train=_write_lines(folder / "train.jsonl", lines),
+        val=_write_lines(folder / "val.jsonl", [json.dumps(row) for _, _, row in val]),
+        num_rows=len(first_rows) + len(lines) + len(val),
         planted=planted,
         val_kinds=tuple(kind for kind, _, _ in val),
         val_images=tuple(image for _, image, _ in val),
         train_boxes=np.array([shape.box for scene in scenes for shape in scene.shapes]) / CANVAS_PX,
     )
+
+
+def _make_scenes(family: str, number: int, seed: int, *, counts: Sequence[int]) -> list[Scene]:
+    return [make_scene(seed, f"{family}/{index}", counts=counts) for index in range(number)]
+
+
+def _rows(family: str, scenes: list[Scene], images: list[str], config: DatasetConfig) -> list[Json]:
+    rng = random.Random(f"questions/{family}/{config.seed}")
+    return [
+        training_row(rng, scene, image)
+        for _ in range(config.rows_per_scene)
+        for scene, image in zip(scenes, images, strict=True)
+    ]
 
 
 def _held_out_scenes(scenes: list[Scene], config: DatasetConfig) -> list[Scene]:
@@ -98,13 +115,9 @@ def _train_lines(
     folder: Path, scenes: list[Scene], images: list[str], config: DatasetConfig
 ) -> tuple[list[str], dict[int, str]]:
     """Return the lines of `train.jsonl`, and the line and code of each planted defect."""
-    rng = random.Random(f"questions/{TRAIN_FAMILY}/{config.seed}")
-    rows: list[Json] = [
-        training_row(rng, scene, image)
-        for _ in range(config.rows_per_scene)
-        for scene, image in zip(scenes, images, strict=True)
-    ]
-    pairs = range(0, len(scenes) - 1, _ROWS_PER_PAIR)
+    rng = random.Random(f"more/{TRAIN_FAMILY}/{config.seed}")
+    rows = _rows(TRAIN_FAMILY, scenes, images, config)
+    pairs = range(0, len(scenes) - 1, _SCENES_PER_PAIR)
     rows += [paired_row(rng, scenes[k : k + 2], images[k : k + 2]) for k in pairs]
     rows += [*text_rows(), _video(folder, config)]
     rng.shuffle(rows)
@@ -141,10 +154,14 @@ def _write_video(path: Path, frames: list[np.ndarray]) -> None:
         container.mux(stream.encode())
 
 
-def _save(folder: Path, scene: Scene, name: str) -> str:
-    draw(scene).save(folder / name, compress_level=1)
-    return name
+def _save(folder: Path, family: str, scenes: list[Scene]) -> list[str]:
+    """Draw scenes into files; return their names relative to `folder`."""
+    names = [f"images/{family}-{number:05d}.png" for number in range(len(scenes))]
+    for name, scene in zip(names, scenes, strict=True):
+        draw(scene).save(folder / name, compress_level=1)
+    return names
 
 
-def _write_lines(path: Path, lines: list[str]) -> None:
+def _write_lines(path: Path, lines: list[str]) -> Path:
     path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+    return path

@@ -63,7 +63,10 @@ def write_model(folder: Path, texts: Iterable[str], pictures: Sequence[Image.Ima
     tokenizer.save(str(folder / "tokenizer.json"))
     _write_json(folder / "special_tokens_map.json", _special_tokens_map())
     _write_json(folder / "tokenizer_config.json", _tokenizer_config())
-    build_untrained(tokenizer, pictures, seed=seed).save_pretrained(folder)
+    from infer.model import terminal_bars
+
+    with terminal_bars():
+        build_untrained(tokenizer, pictures, seed=seed).save_pretrained(folder)
 
 
 def train_tokenizer(texts: Iterable[str]) -> "Tokenizer":

@@ -6,6 +6,7 @@ is fetched.
 
 import base64
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from train.demo.defects import DEFECTS
 from train.demo.rows import COLOUR, COUNT, SHAPE, WHAT, WHERE
 
 if TYPE_CHECKING:
-    from train.demo.run import DemoResult
+    from train.demo.result import DemoResult
 
 KIND_TITLES = {
     COLOUR: "What colour is it?",
@@ -27,20 +28,22 @@ KIND_TITLES = {
     WHERE: "Where is it?",
 }
 _GALLERY = ((WHERE, 9), (WHAT, 3), (SHAPE, 3), (COLOUR, 3))
-_CURVE_WIDTH, _CURVE_HEIGHT = 640, 220
+_CURVE_WIDTH, _CURVE_HEIGHT = 640, 320
+_LOSS_TICKS = tuple(digit * 10.0**power for power in range(-4, 4) for digit in (1, 2, 5))
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A loss curve in the units of an SVG of 640 by 220: points as text, and ticks as (position, label)."""
+    """A loss curve in the units of an SVG: points as text, ticks as (position, label), the loss logarithmic."""
 
     train: str
     val: str
     steps: list[tuple[float, str]]
     losses: list[tuple[float, str]]
+    height: int = _CURVE_HEIGHT
 
 
-def write_page(path: Path, result: "DemoResult", *, commands: Sequence[str]) -> None:
+def write_page(path: Path, result: "DemoResult", *, commands: dict[str, list[str]]) -> None:
     """Write the page of a finished demo."""
     path.write_text(render_page(page_content(result, commands=commands, root=path.parent)), encoding="utf-8")
 
@@ -57,15 +60,15 @@ def render_page(content: dict[str, Any]) -> str:
     return environment.get_template("page.html.j2").render(content)
 
 
-def page_content(result: "DemoResult", *, commands: Sequence[str], root: Path) -> dict[str, Any]:
+def page_content(result: "DemoResult", *, commands: dict[str, list[str]], root: Path) -> dict[str, Any]:
     """Return what the template needs, as plain values.
 
     Args:
         result: The finished demo.
-        commands: The four commands, in order.
+        commands: The commands of each station.
         root: Folder of the demo, for the pictures and the log.
     """
-    log = [json.loads(line) for line in (root / "run" / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+    log = _read_logs(root, result.trainings[0]["step"])
     whats = {defect.code: defect.what for defect in DEFECTS}
     return {
         "stations": _stations(result, commands),
@@ -90,14 +93,26 @@ def page_content(result: "DemoResult", *, commands: Sequence[str], root: Path) -
     }
 
 
+def _read_logs(root: Path, first_steps: int) -> list[dict[str, Any]]:
+    """Return the lines of both trainings' logs, the steps of the second counted on."""
+    lines = []
+    for name, start in (("run-first", 0), ("run", first_steps)):
+        for text in (root / name / "log.jsonl").read_text(encoding="utf-8").splitlines():
+            line = json.loads(text)
+            lines.append(line | {"step": line["step"] + start})
+    return lines
+
+
 def loss_curve(train: Sequence[tuple[int, float]], val: Sequence[tuple[int, float]]) -> Curve:
-    """Lay out losses as (step, loss) on an SVG canvas; the loss axis starts at 0."""
-    last_step = max((step for step, _ in (*train, *val)), default=1)
-    top = max((loss for _, loss in (*train, *val)), default=1.0)
-    unit = next(u for u in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0) if top / u <= 5 or u == 10.0)
+    """Lay out losses as (step, loss) on an SVG canvas, the loss on a logarithmic axis between round numbers."""
+    pairs = [(step, max(loss, _LOSS_TICKS[0])) for step, loss in (*train, *val)]
+    last_step = max((step for step, _ in pairs), default=1)
+    bottom = max((tick for tick in _LOSS_TICKS if tick <= min(loss for _, loss in pairs)), default=_LOSS_TICKS[0])
+    top = min((tick for tick in _LOSS_TICKS if tick > max(loss for _, loss in pairs)), default=_LOSS_TICKS[-1])
 
     def place(step: float, loss: float) -> tuple[float, float]:
-        return round(step / last_step * _CURVE_WIDTH, 1), round(_CURVE_HEIGHT * (1 - loss / top), 1)
+        share = math.log(min(max(loss, bottom), top) / bottom) / math.log(top / bottom)
+        return round(step / last_step * _CURVE_WIDTH, 1), round(_CURVE_HEIGHT * (1 - share), 1)
 
     def points(pairs: Sequence[tuple[int, float]]) -> str:
         return " ".join(f"{x},{y}" for x, y in (place(step, loss) for step, loss in pairs))
@@ -105,35 +120,29 @@ def loss_curve(train: Sequence[tuple[int, float]], val: Sequence[tuple[int, floa
     return Curve(
         train=points(train),
         val=points(val),
-        steps=[(place(last_step * k / 4, 0)[0], f"{round(last_step * k / 4):,}") for k in range(5)],
-        losses=[(place(0, k * unit)[1], f"{k * unit:g}") for k in range(int(top / unit) + 1)],
+        steps=[(place(last_step * k / 4, top)[0], f"{round(last_step * k / 4):,}") for k in range(5)],
+        losses=[(place(0, tick)[1], f"{tick:g}") for tick in _LOSS_TICKS if bottom <= tick <= top],
     )
 
 
-def _stations(result: "DemoResult", commands: Sequence[str]) -> list[dict[str, str]]:
-    ledger, training = result.manifest.ledger, result.training
-    split = result.manifest.splits["train"]
-    texts = (
-        (
-            "lint",
-            f"{len(result.findings)} findings in {result.dataset.num_rows:,} rows: "
-            f"the {len(result.dataset.planted)} planted defects, and nothing else.",
-        ),
-        (
-            "convert",
-            f"{ledger.rows_in:,} rows in = {ledger.converted:,} converted + {ledger.repaired:,} repaired + "
-            f"{ledger.rejected:,} rejected + {ledger.duplicate:,} duplicates.",
-        ),
-        (
-            "train",
-            f"{training['step']:,} steps in {training['seconds']:.0f} s over "
-            f"{split.rows:,} rows, {split.tokens:,} tokens, {split.tiles:,} tiles.",
-        ),
-        ("eval", f"{len(result.trained.lines):,} questions about pictures that training never saw."),
-    )
-    return [
-        {"name": name, "command": command, "text": text} for (name, text), command in zip(texts, commands, strict=True)
-    ]
+def _stations(result: "DemoResult", commands: dict[str, list[str]]) -> list[dict[str, Any]]:
+    ledgers = [manifest.ledger for manifest in result.manifests]
+    splits = [manifest.splits["train"] for manifest in result.manifests]
+    first, second = result.trainings
+    texts = {
+        "lint": f"{len(result.findings)} findings in {result.dataset.num_rows:,} rows: "
+        f"the {len(result.dataset.planted)} planted defects, and nothing else.",
+        "convert": f"{sum(ledger.rows_in for ledger in ledgers):,} rows in = "
+        f"{sum(ledger.converted for ledger in ledgers):,} converted + "
+        f"{sum(ledger.repaired for ledger in ledgers):,} repaired + "
+        f"{sum(ledger.rejected for ledger in ledgers):,} rejected + "
+        f"{sum(ledger.duplicate for ledger in ledgers):,} duplicates.",
+        "train": f"First pictures of one shape, then all: {first['step']:,} + {second['step']:,} steps in "
+        f"{first['seconds'] + second['seconds']:.0f} s, over {sum(split.rows for split in splits):,} rows of "
+        f"{sum(split.tokens for split in splits):,} tokens.",
+        "eval": f"{len(result.trained.lines):,} questions about pictures that training never saw.",
+    }
+    return [{"name": name, "commands": commands[name], "text": text} for name, text in texts.items()]
 
 
 def _score_rows(result: "DemoResult") -> list[dict[str, str]]:

@@ -9,8 +9,9 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +25,15 @@ from train.demo.baseline import best_constant_box
 from train.demo.dataset import MODEL_FAMILY, Dataset, DatasetConfig, write_dataset
 from train.demo.model import MODEL_TYPE, write_model
 from train.demo.page import write_page
+from train.demo.result import DemoResult
 from train.demo.rows import vocabulary
 from train.demo.scenes import draw, make_scene
-from train.demo.scores import Scores, score_constants, score_predictions
+from train.demo.scores import score_constants, score_predictions
 from train.errors import TrainError
 
 SUMMARY_NAME, PAGE_NAME = "summary.json", "page.html"
 _MARKER = ".dataprep-demo"
-_MODEL_SCENES = 400
+_MODEL_SCENES, _MOST_NEW_TOKENS = 400, 40
 Say = Callable[[str], None]
 
 
@@ -41,35 +43,23 @@ class DemoConfig:
 
     out: Path
     """Folder of everything that is made; an earlier demo in it is replaced, anything else is refused."""
-    steps: int = 3000
-    """Optimizer steps."""
+    first_steps: int = 700
+    """Optimizer steps on pictures of one shape."""
+    steps: int = 2000
+    """Optimizer steps on pictures of one to three shapes, after those."""
     data: DatasetConfig = field(default_factory=DatasetConfig)
     """How much is drawn."""
     num_threads: int = 2
     """CPU threads of the training."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DemoResult:
-    """What came out."""
-
-    dataset: Dataset
-    findings: tuple[Finding, ...]
-    manifest: Manifest
-    training: dict[str, Any]
-    untrained: Scores
-    constant: Scores
-    trained: Scores
-    seconds: dict[str, float]
-    """Of each stage."""
-
-
-def make_config(out: Path, *, steps: int, seed: int, is_quick: bool) -> DemoConfig:
-    """Return the settings of a demo; a quick one draws little and trains at most 20 steps."""
+def make_config(out: Path, *, steps: int | None, seed: int, is_quick: bool) -> DemoConfig:
+    """Return the settings of a demo; a quick one draws little and trains ten steps."""
+    config = DemoConfig(out=out, data=DatasetConfig(seed=seed))
     if is_quick:
-        data = DatasetConfig(num_scenes=240, rows_per_scene=1, num_val_scenes=6, seed=seed)
-        return DemoConfig(out=out, steps=min(steps, 20), data=data)
-    return DemoConfig(out=out, steps=steps, data=DatasetConfig(seed=seed))
+        few = DatasetConfig(num_first_scenes=40, num_scenes=120, num_val_scenes=6, seed=seed)
+        config = replace(config, first_steps=2, steps=8, data=few)
+    return config if steps is None else replace(config, steps=steps)
 
 
 def run_demo(config: DemoConfig, *, say: Say) -> DemoResult:
@@ -84,52 +74,55 @@ def run_demo(config: DemoConfig, *, say: Say) -> DemoResult:
         TrainError: If lint found anything but the planted defects.
         DataprepError: As the stages raise it.
     """
-    out, seconds = config.out, {}
+    out = config.out
+    seconds: dict[str, float] = {}
     _prepare(out)
-    with _Stage("draw", seconds):
-        say(f"draw {config.data.num_scenes} scenes to train on, {config.data.num_val_scenes} held-out ones")
+    with _stage("draw", seconds):
+        say(f"draw {config.data.num_first_scenes + config.data.num_scenes:,} pictures, and questions about them")
         dataset = write_dataset(out / "data", config.data)
         _write_untrained(out / "model", config)
-    with _Stage("lint", seconds):
-        say(f"lint {dataset.num_rows} rows with {len(dataset.planted)} planted defects")
+    with _stage("lint", seconds):
+        say(f"lint {dataset.num_rows:,} rows, {len(dataset.planted)} of them with a planted defect")
         findings = _lint(dataset)
-    with _Stage("convert", seconds):
+    with _stage("convert", seconds):
         say("convert to shards, rejecting what lint found")
-        manifest = convert([str(dataset.train)], out / "shards", _convert_config(out, dataset))
-    with _Stage("train", seconds):
-        say(f"train {config.steps} steps from scratch on {_threads(config)} CPU threads")
-        training = _train(config)
-    with _Stage("evaluate", seconds):
+        manifests = _convert(out, dataset)
+    with _stage("train", seconds):
+        say(f"train {config.first_steps} + {config.steps} steps from scratch on {_threads(config)} CPU threads")
+        trainings = _train(config)
+    with _stage("evaluate", seconds):
         say(f"answer {len(dataset.val_kinds)} held-out questions, untrained and trained")
         untrained = score_predictions(_evaluate(out, "model", "eval-untrained"), dataset)
         trained = score_predictions(_evaluate(out, "run", "eval-trained"), dataset)
         constant = score_constants(untrained.lines, best_constant_box(dataset.train_boxes))
-    result = DemoResult(
-        dataset=dataset,
-        findings=findings,
-        manifest=manifest,
-        training=training,
-        untrained=untrained,
-        constant=constant,
-        trained=trained,
-        seconds=seconds,
-    )
+    result = DemoResult(dataset, findings, manifests, trainings, untrained, constant, trained, seconds)
     _write_summary(out / SUMMARY_NAME, result)
     write_page(out / PAGE_NAME, result, commands=commands(config))
     return result
 
 
-def commands(config: DemoConfig) -> list[str]:
-    """Return the four commands that do the same as the demo's calls."""
-    out, options = config.out, f"--for {MODEL_TYPE} --max-num 1 --system ''"
-    training = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in _RECIPE.items())
-    return [
-        f"dataprep lint {out}/data/train.jsonl {out}/data/val.jsonl {options}",
-        f"dataprep convert {out}/data/train.jsonl --val {out}/data/val.jsonl {options} --model {out}/model "
-        f"--on-bad skip --out {out}/shards",
-        f"dataprep train {out}/shards --model {out}/model --max-steps {config.steps} {training} --out {out}/run",
-        f"dataprep eval {out}/shards --split val --model {out}/run --out {out}/eval-trained",
-    ]
+def commands(config: DemoConfig) -> dict[str, list[str]]:
+    """Return the commands that do the same as the demo's calls, by station."""
+    out, options = config.out, f'--for {MODEL_TYPE} --max-num 1 --system ""'
+    files = " ".join(f"{out}/data/{name}.jsonl" for name in ("first", "train", "val"))
+    recipe = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in _RECIPE.items())
+    return {
+        "lint": [f"dataprep lint {files} {options}"],
+        "convert": [
+            f"dataprep convert {out}/data/first.jsonl {options} --model {out}/model --out {out}/shards-first",
+            f"dataprep convert {out}/data/train.jsonl --val {out}/data/val.jsonl {options} --model {out}/model "
+            f"--on-bad skip --out {out}/shards",
+        ],
+        "train": [
+            f"dataprep train {out}/shards-first --model {out}/model --max-steps {config.first_steps} {recipe} "
+            f"--out {out}/run-first",
+            f"dataprep train {out}/shards --model {out}/run-first --max-steps {config.steps} {recipe} --out {out}/run",
+        ],
+        "eval": [
+            f"dataprep eval {out}/shards --split val --model {out}/run --max-new-tokens {_MOST_NEW_TOKENS} "
+            f"--out {out}/eval-trained"
+        ],
+    }
 
 
 _RECIPE: dict[str, Any] = {
@@ -137,7 +130,7 @@ _RECIPE: dict[str, Any] = {
     "learning_rate": 1e-3,
     "adam_beta2": 0.98,
     "weight_decay": 0.05,
-    "pack_length": 1280,
+    "pack_length": 1792,
 }
 
 
@@ -173,43 +166,52 @@ def _lint(dataset: Dataset) -> tuple[Finding, ...]:
     return tuple(report.findings)
 
 
-def _convert_config(out: Path, dataset: Dataset) -> ConvertConfig:
-    return ConvertConfig(
-        model_type=MODEL_TYPE,
-        model=out / "model",
-        max_num=1,
-        system="",
-        on_bad="skip",
-        val=(str(dataset.val),),
-        jobs=_available_cpus(2),
+def _convert(out: Path, dataset: Dataset) -> tuple[Manifest, Manifest]:
+    """Convert both training files; the second one's shards hold the held-out rows too."""
+    config = ConvertConfig(model_type=MODEL_TYPE, model=out / "model", max_num=1, system="", jobs=_available_cpus(2))
+    whole = replace(config, on_bad="skip", val=(str(dataset.val),))
+    return (
+        convert([str(dataset.first)], out / "shards-first", config),
+        convert([str(dataset.train)], out / "shards", whole),
     )
 
 
-def _train(config: DemoConfig) -> dict[str, Any]:
+def _train(config: DemoConfig) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Train on pictures of one shape, then go on with all of them.
+
+    A model that has to find out at once what shapes are and which of them is meant learns neither for a long time.
+    """
     from train.config import TrainConfig
     from train.loop import train
 
-    return train(
-        TrainConfig(
-            shards=(str(config.out / "shards"),),
-            model=str(config.out / "model"),
-            out=str(config.out / "run"),
-            max_steps=config.steps,
-            num_threads=_threads(config),
-            eval_steps=max(config.steps // 10, 1),
-            eval_packs=8,
-            save_steps=None,
-            seed=config.data.seed,
-            **_RECIPE,
-        )
+    out = config.out
+    first = TrainConfig(
+        shards=(str(out / "shards-first"),),
+        model=str(out / "model"),
+        out=str(out / "run-first"),
+        max_steps=config.first_steps,
+        num_threads=_threads(config),
+        save_steps=None,
+        seed=config.data.seed,
+        **_RECIPE,
     )
+    second = replace(
+        first,
+        shards=(str(out / "shards"),),
+        model=first.out,
+        out=str(out / "run"),
+        max_steps=config.steps,
+        eval_steps=max(config.steps // 10, 1),
+        eval_packs=8,
+    )
+    return train(first), train(second)
 
 
 def _evaluate(out: Path, model: str, name: str) -> Path:
     """Evaluate a model folder on the held-out split; return the file of predictions."""
     from infer.evaluate import EvalOptions, evaluate_shards
 
-    options = EvalOptions(split="val", out=out / name, batch_size=32, max_new_tokens=40)
+    options = EvalOptions(split="val", out=out / name, batch_size=32, max_new_tokens=_MOST_NEW_TOKENS)
     return Path(evaluate_shards(out / "shards", out / model, options)["predictions"])
 
 
@@ -225,8 +227,8 @@ def _write_summary(path: Path, result: DemoResult) -> None:
     content = {
         "planted": {str(line): code for line, code in result.dataset.planted.items()},
         "found": {str(f.location.line): f.code for f in result.findings},
-        "ledger": asdict(result.manifest.ledger),
-        "training": result.training,
+        "ledger": [asdict(manifest.ledger) for manifest in result.manifests],
+        "trainings": result.trainings,
         "scores": {
             name: {"kinds": scores.kinds, "mean_iou": scores.mean_iou, "precision_50": scores.precision_50}
             for name, scores in (
@@ -240,14 +242,9 @@ def _write_summary(path: Path, result: DemoResult) -> None:
     path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-class _Stage:
-    """Times a stage of the demo into a dictionary."""
-
-    def __init__(self, name: str, seconds: dict[str, float]) -> None:
-        self._name, self._seconds = name, seconds
-
-    def __enter__(self) -> None:
-        self._started_s = time.perf_counter()
-
-    def __exit__(self, *error: object) -> None:
-        self._seconds[self._name] = round(time.perf_counter() - self._started_s, 1)
+@contextmanager
+def _stage(name: str, seconds: dict[str, float]) -> Iterator[None]:
+    """Write down how long a stage took."""
+    started_s = time.perf_counter()
+    yield
+    seconds[name] = round(time.perf_counter() - started_s, 1)

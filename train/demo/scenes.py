@@ -35,7 +35,7 @@ GRID_PX = 32
 """Corners of boxes lie on a grid of this step, so that coordinates can be learnt in minutes. None lies on the
 left or upper edge: then every coordinate that the model writes has three digits."""
 
-COUNTS = (1, 2, 2, 3, 3)
+COUNTS = (1, 1, 1, 2, 2, 3)
 """Numbers of shapes of a scene, as often as they are to occur."""
 
 _MIN_SIDE_CELLS, _MAX_SIDE_CELLS, _GAP_PX = 2, 3, 8
@@ -116,10 +116,7 @@ def _place_boxes(rng: random.Random, count: int) -> list[Box]:
 
 def _one_box(rng: random.Random) -> Box:
     cells = CANVAS_PX // GRID_PX
-    width, height = (rng.randint(COUNTS = (1, 2, 2, 3, 3)
-"""Numbers of shapes of a scene, as often as they are to occur."""
-
-_MIN_SIDE_CELLS, _MAX_SIDE_CELLS) for _ in range(2))
+    width, height = (rng.randint(_MIN_SIDE_CELLS, _MAX_SIDE_CELLS) for _ in range(2))
     x, y = rng.randint(1, cells - width), rng.randint(1, cells - height)
     return (x * GRID_PX, y * GRID_PX, (x + width) * GRID_PX, (y + height) * GRID_PX)
 

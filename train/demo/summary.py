@@ -1,17 +1,21 @@
 """The demo's result in a few lines of text."""
 
-from train.demo.run import DemoResult
+from train.demo.result import DemoResult
 from train.demo.scores import TEXT_KINDS
 
 
 def summary_text(result: DemoResult) -> str:
     """Return what was found, converted, trained and learnt."""
-    ledger, training = result.manifest.ledger, result.training
+    ledgers = [manifest.ledger for manifest in result.manifests]
+    first, second = result.trainings
     columns = (result.untrained, result.constant, result.trained)
     lines = [
         f"lint     {len(result.findings)} findings, the {len(result.dataset.planted)} planted defects and nothing else",
-        f"convert  {ledger.rows_in} rows in = {ledger.converted} converted + {ledger.rejected} rejected",
-        f"train    {training['step']} steps in {training['seconds']:.0f} s, loss {training['loss']:.3f}",
+        f"convert  {sum(ledger.rows_in for ledger in ledgers)} rows in = "
+        f"{sum(ledger.converted for ledger in ledgers)} converted + "
+        f"{sum(ledger.rejected for ledger in ledgers)} rejected",
+        f"train    {first['step']} + {second['step']} steps in {first['seconds'] + second['seconds']:.0f} s, "
+        f"loss {second['loss']:.3f}",
         f"eval     {len(result.trained.lines)} questions about {len(set(result.dataset.val_images))} held-out pictures",
         "",
         f"{'':24}{'untrained':>10}{'constant':>10}{'trained':>10}",

@@ -32,10 +32,11 @@ class ExifRotatedImage(Rule):
 
     def check(self, row: CheckedRow, context: RuleContext) -> Iterator[Problem]:
         """Yield the problem."""
-        if context.exif == "apply" or row.checked_record.objects:
+        if context.exif == "apply":
             return
-        for facts in row.images:
-            if facts.header is not None and facts.header.orientation != 1:
+        with_boxes = {entry.image for entry in row.checked_record.objects or ()}
+        for index, facts in enumerate(row.images):
+            if index not in with_boxes and facts.header is not None and facts.header.orientation != 1:
                 turned = f"has EXIF orientation {facts.header.orientation}"
                 message = f"{facts.shown_source} {turned}; the model is shown it as stored"
                 yield Problem(message=message, field=facts.ref.field, help="rotate the pixels, or pass --exif apply")

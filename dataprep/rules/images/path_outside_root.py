@@ -25,4 +25,4 @@ class PathOutsideRoot(MediaRule):
     name = "path-outside-root"
     reasons = ("outside-root",)
     kinds = ("image", "video")
-    help = "give --media-root a folder that holds all media"
+    help = "give --media-root a folder that holds all media, or pass --allow-outside-root"

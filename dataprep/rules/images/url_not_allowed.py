@@ -26,4 +26,9 @@ class UrlNotAllowed(MediaRule):
     name = "url-not-allowed"
     reasons = URL_REASONS
     kinds = ("image", "video")
-    help = "download the file and name its path, or pass --allow-urls"
+    help = "download the file and name its path"
+
+    def help_for(self, reason: str) -> str | None:
+        """Return the option that helps, where one does."""
+        option = {"url-not-allowed": "--allow-urls", "private-address": "--allow-private-urls"}.get(reason)
+        return f"{self.help}, or pass {option}" if option else self.help

@@ -32,4 +32,7 @@ class EmptyMediaEntry(Rule):
         """Yield the problem."""
         for ref in (*row.checked_record.images, *row.checked_record.videos):
             if not ref.source:
-                yield Problem(message=f"{ref.field} is empty", field=ref.field, help="take the entry out, with its tag")
+                message = (
+                    f"{ref.field} holds an {ref.kind} tag without a path" if ref.inline else f"{ref.field} is empty"
+                )
+                yield Problem(message=message, field=ref.field, help="take the entry out, with its tag")

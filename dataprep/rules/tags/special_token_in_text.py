@@ -46,8 +46,9 @@ class SpecialTokenInText(Rule):
         if context.special_text == "keep":
             return
         tokens = context.special_tokens or CONTROL_TOKENS
+        starts = {token[0] for token in tokens}
         for field, text in _texts(row):
-            found = [token for token in tokens if token in text] if "<" in text else []
+            found = [token for token in tokens if token in text] if any(start in text for start in starts) else []
             if found:
                 message = f"{field} spells out {found[0]}, which the tokenizer reads as the token itself"
                 yield Problem(

@@ -45,6 +45,14 @@ def test_a_system_field_is_taken_where_no_message_says_otherwise() -> None:
     assert read("q").system is None
 
 
+def test_media_in_the_system_prompt_do_not_move_into_a_query() -> None:
+    row = row_of("q")
+    row["messages"].insert(0, {"role": "system", "content": [{"type": "image", "image": "a.png"}]})
+    problems = read_messages(row).problems
+    assert [problem.field for problem in problems] == ["messages[0].content[0]"]
+    assert "in the system prompt" in problems[0].message
+
+
 def test_media_and_objects_beside_the_messages_are_kept() -> None:
     entry = {"caption": "c", "bbox": [1, 2, 3, 4], "bbox_type": "real", "image": 0}
     draft = read("<image><video><bbox>", images="a.png", videos=["v.mp4"], objects=[entry])
