@@ -44,7 +44,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which the README's commands have been run: the other pages go on from there."""
     folder = tmp_path_factory.mktemp("docs")
     draw_data(folder)
-    make_tiny_model(folder / "model")
+    make_tiny_model(folder / "model", tokenizer_dir=REPO / "tests/fixtures/goldens/tokenizer_nobos")
     for block in blocks(REPO / "README.md", "sh"):
         run_shell(block, folder)
     return folder

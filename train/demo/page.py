@@ -15,19 +15,20 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from train.demo.defects import DEFECTS
-from train.demo.rows import COLOUR, COUNT, SHAPE, WHAT, WHERE
+from train.demo.rows import COLOUR, COUNT, PICK, SHAPE, WHAT, WHERE
 
 if TYPE_CHECKING:
     from train.demo.result import DemoResult
 
 KIND_TITLES = {
-    COLOUR: "What colour is it?",
-    SHAPE: "What shape is it?",
+    COLOUR: "What colour is it, of one shape?",
+    SHAPE: "What shape is it, of one shape?",
+    PICK: "Which shape has this colour, of several?",
     COUNT: "How many are there?",
     WHAT: "What is in this box?",
     WHERE: "Where is it?",
 }
-_GALLERY = ((WHERE, 9), (WHAT, 3), (SHAPE, 3), (COLOUR, 3))
+_GALLERY = ((WHERE, 9), (WHAT, 3), (PICK, 3), (SHAPE, 3), (COLOUR, 3))
 _CURVE_WIDTH, _CURVE_HEIGHT = 640, 320
 _LOSS_TICKS = tuple(digit * 10.0**power for power in range(-4, 4) for digit in (1, 2, 5))
 
@@ -149,7 +150,7 @@ def _score_rows(result: "DemoResult") -> list[dict[str, str]]:
     columns = (result.untrained, result.constant, result.trained)
     rows = [
         {"title": KIND_TITLES[kind], "unit": "exact answers", "values": [_percent(c.kinds[kind]) for c in columns]}
-        for kind in (COLOUR, SHAPE, COUNT, WHAT)
+        for kind in (COLOUR, SHAPE, PICK, COUNT, WHAT)
     ]
     where = KIND_TITLES[WHERE]
     rows.append({"title": where, "unit": "mean IoU", "values": [f"{c.mean_iou:.2f}" for c in columns]})

@@ -20,9 +20,10 @@ from train.demo.scenes import CANVAS_PX, COLOURS, OUTLINES, Box, Scene, Shape
 Json = dict[str, object]
 BBOX_TYPES = ("real", "norm_1", "norm_1000")
 
-COLOUR, SHAPE, COUNT, WHERE, WHAT = "colour", "shape", "count", "where", "what"
-QUESTION_KINDS = (COLOUR, SHAPE, COUNT, WHERE, WHAT)
-"""The kinds of held-out questions; `where` is answered with a box, `what` with the words for a box."""
+COLOUR, SHAPE, PICK, COUNT, WHERE, WHAT = "colour", "shape", "pick", "count", "where", "what"
+QUESTION_KINDS = (COLOUR, SHAPE, PICK, COUNT, WHERE, WHAT)
+"""The kinds of held-out questions. Colour and shape are asked of pictures of one shape; `pick` asks for the shape of a
+colour among several, `where` is answered with a box, `what` with the words for a box."""
 
 _TEXT_ONLY = (
     ("Which colours are there?", ", ".join(sorted(COLOURS))),
@@ -49,6 +50,7 @@ def question(kind: str, shape: Shape, num_shapes: int) -> tuple[str, str]:
     return {
         COLOUR: (f"What colour is the {shape.kind}?", shape.colour),
         SHAPE: (f"What shape is the {shape.colour} one?", shape.kind),
+        PICK: (f"What shape is the {shape.colour} one?", shape.kind),
         COUNT: ("How many shapes are there?", str(num_shapes)),
         WHERE: (f"Where is the {shape.name}?", "<ref-object><bbox>"),
         WHAT: ("What is in <bbox>?", "<ref-object>"),
@@ -59,9 +61,9 @@ def text_kinds(scene: Scene) -> tuple[str, ...]:
     """Return the kinds of questions about colour and shape that a picture is asked.
 
     Of several shapes the model is asked for the shape of a colour, not for the colour of a shape: looking a colour
-    up is learnt in minutes, looking a shape up takes far longer.
+    up begins to be learnt in minutes, looking a shape up takes far longer.
     """
-    return (COLOUR, SHAPE) if len(scene.shapes) == 1 else (SHAPE,)
+    return (COLOUR, SHAPE) if len(scene.shapes) == 1 else (PICK,)
 
 
 def training_row(rng: random.Random, scene: Scene, image: str) -> Json:
@@ -121,7 +123,8 @@ def vocabulary(scenes: Sequence[Scene]) -> list[str]:
 
 
 def _questions_and_boxes(rng: random.Random, scene: Scene) -> Talk:
-    kind = COLOUR if COLOUR in text_kinds(scene) and rng.random() < _COLOUR_SHARE else SHAPE
+    kinds = text_kinds(scene)
+    kind = kinds[0] if rng.random() < _COLOUR_SHARE else kinds[-1]
     shapes = rng.sample(scene.shapes, len(scene.shapes))
     turns = [question(kind, shape, len(shapes)) for shape in shapes]
     if rng.random() < 0.25:

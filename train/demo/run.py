@@ -43,9 +43,9 @@ class DemoConfig:
 
     out: Path
     """Folder of everything that is made; an earlier demo in it is replaced, anything else is refused."""
-    first_steps: int = 700
+    first_steps: int = 1000
     """Optimizer steps on pictures of one shape."""
-    steps: int = 2000
+    steps: int = 600
     """Optimizer steps on pictures of one to three shapes, after those."""
     data: DatasetConfig = field(default_factory=DatasetConfig)
     """How much is drawn."""
@@ -154,8 +154,11 @@ def _write_untrained(folder: Path, config: DemoConfig) -> None:
 
 
 def _lint(dataset: Dataset) -> tuple[Finding, ...]:
-    """Lint both files, and hold what was found against what was planted."""
-    report = lint([str(dataset.train), str(dataset.val)], LintConfig(model_type=MODEL_TYPE, max_num=1, system=""))
+    """Lint the three files, and hold what was found against what was planted."""
+    report = lint(
+        [str(path) for path in (dataset.first, dataset.train, dataset.val)],
+        LintConfig(model_type=MODEL_TYPE, max_num=1, system=""),
+    )
     found = {(f.location.path, f.location.line, f.code) for f in report.findings if f.severity is Severity.ERROR}
     planted = {(str(dataset.train), line, code) for line, code in dataset.planted.items()}
     if found != planted:
