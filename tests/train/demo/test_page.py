@@ -28,7 +28,14 @@ def test_the_page_shows_the_whole_story(demo: DemoResult, demo_config: DemoConfi
         assert f"dataprep {command} " in text
     for code in demo.dataset.planted.values():
         assert code in text
-    for title in ("What colour is it?", "Where is it?", "mean IoU", "untrained", "constant", "val.jsonl:"):
+    for title in (
+        "What colour is it, of one shape?",
+        "Where is it?",
+        "mean IoU",
+        "untrained",
+        "constant",
+        "val.jsonl:",
+    ):
         assert title in text
     assert text.count("<figure") == 15
     assert text.count('<rect class="true"') >= 6

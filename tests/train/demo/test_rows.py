@@ -5,10 +5,15 @@ from __future__ import annotations
 import json
 import random
 
+import pytest
+
 from dataprep.grounding import BoxCodec
 from train.demo.rows import (
     BBOX_TYPES,
-    QUESTION_KINDS,
+    COLOUR,
+    COUNT,
+    PICK,
+    SHAPE,
     WHAT,
     WHERE,
     held_out_rows,
@@ -71,9 +76,13 @@ def test_words_are_never_asked_about_one_shape_twice() -> None:
         assert len({query.split()[1] for query in in_words}) <= 1
 
 
-def test_held_out_rows_are_one_question_of_each_kind() -> None:
-    rows = held_out_rows(random.Random(0), SCENES[0], "images/a.png")
-    assert tuple(kind for kind, _ in rows) == QUESTION_KINDS
+@pytest.mark.parametrize(
+    ("num_shapes", "kinds"), [(1, (COLOUR, SHAPE, COUNT, WHERE, WHAT)), (2, (PICK, COUNT, WHERE, WHAT))]
+)
+def test_held_out_rows_are_one_question_of_each_kind(num_shapes: int, kinds: tuple[str, ...]) -> None:
+    scene = next(scene for scene in SCENES if len(scene.shapes) == num_shapes)
+    rows = held_out_rows(random.Random(0), scene, "images/a.png")
+    assert tuple(kind for kind, _ in rows) == kinds
     for kind, row in rows:
         assert "history" not in row
         assert ("objects" in row) == (kind in (WHERE, WHAT))

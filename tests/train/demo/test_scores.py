@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from train.demo.dataset import Dataset
-from train.demo.rows import COLOUR, COUNT, SHAPE, WHAT, WHERE
+from train.demo.rows import COLOUR, COUNT, PICK, SHAPE, WHAT, WHERE
 from train.demo.scores import score_constants, score_predictions
 
 LINES = (
@@ -33,7 +33,7 @@ def judged(dataset: Dataset, tmp_path: Path) -> tuple[Path, Dataset]:
 
 def test_predictions_are_scored_by_kind(judged: tuple[Path, Dataset]) -> None:
     scores = score_predictions(*judged)
-    assert scores.kinds == {COLOUR: 0.5, SHAPE: 0.0, COUNT: 1.0, WHAT: 0.0}
+    assert scores.kinds == {COLOUR: 0.5, SHAPE: 0.0, PICK: 0.0, COUNT: 1.0, WHAT: 0.0}
     assert (scores.mean_iou, scores.precision_50) == (0.4, 0.0)
     assert [line["image"] for line in scores.lines] == [f"{k}.png" for k in range(6)]
 
@@ -41,6 +41,6 @@ def test_predictions_are_scored_by_kind(judged: tuple[Path, Dataset]) -> None:
 def test_constants_are_the_most_common_answer_and_one_box(judged: tuple[Path, Dataset]) -> None:
     lines = score_predictions(*judged).lines
     scores = score_constants(lines, (0.0, 0.0, 0.5, 1.0))
-    assert scores.kinds == {COLOUR: 0.5, SHAPE: 1.0, COUNT: 1.0, WHAT: 1.0}
+    assert scores.kinds == {COLOUR: 0.5, SHAPE: 1.0, PICK: 0.0, COUNT: 1.0, WHAT: 1.0}
     assert scores.mean_iou == pytest.approx(0.5)
     assert scores.precision_50 == 1.0
