@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 import pytest
 
 from train.demo.page import loss_curve, page_content, render_page
+from train.demo.rows import COLOUR, PICK, SHAPE, WHAT, WHERE
 from train.demo.run import PAGE_NAME, DemoConfig, DemoResult, commands
 
 HOSTILE = "<script>alert('&')</script>\"'"
@@ -37,7 +38,8 @@ def test_the_page_shows_the_whole_story(demo: DemoResult, demo_config: DemoConfi
         "val.jsonl:",
     ):
         assert title in text
-    assert text.count("<figure") == 15
+    shown = {WHERE: 9, WHAT: 3, PICK: 3, SHAPE: 3, COLOUR: 3}
+    assert text.count("<figure") == sum(min(most, demo.dataset.val_kinds.count(kind)) for kind, most in shown.items())
     assert text.count('<rect class="true"') >= 6
 
 
