@@ -49,6 +49,19 @@ def score_predictions(path: Path, dataset: Dataset) -> Scores:
     )
 
 
+def over_kinds(scores: Scores, kinds: tuple[str, ...], asked: tuple[str, ...]) -> float:
+    """Return the share of exact answers over several kinds together.
+
+    Args:
+        scores: Shares by kind.
+        kinds: The kinds to take together.
+        asked: The kind of each question that was asked.
+    """
+    numbers = {kind: asked.count(kind) for kind in kinds}
+    total = sum(numbers.values())
+    return sum(scores.kinds[kind] * number for kind, number in numbers.items()) / total if total else 0.0
+
+
 def score_constants(lines: tuple[dict[str, Any], ...], box: Box) -> Scores:
     """Score answers that do not look: `box` to grounding questions, else the most common reference."""
     ious = [box_iou(box, tuple(line["reference_boxes"][0])) for line in lines if line["kind"] == WHERE]

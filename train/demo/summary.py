@@ -1,7 +1,8 @@
 """The demo's result in a few lines of text."""
 
 from train.demo.result import DemoResult
-from train.demo.scores import TEXT_KINDS
+from train.demo.rows import PICK, SHAPE
+from train.demo.scores import TEXT_KINDS, over_kinds
 
 
 def summary_text(result: DemoResult) -> str:
@@ -21,6 +22,8 @@ def summary_text(result: DemoResult) -> str:
         f"{'':24}{'untrained':>10}{'constant':>10}{'trained':>10}",
     ]
     lines += [_line(f"{kind}, exact match", [c.kinds[kind] for c in columns]) for kind in TEXT_KINDS]
+    asked = result.dataset.val_kinds
+    lines.append(_line("shape + pick, exact", [over_kinds(c, (SHAPE, PICK), asked) for c in columns]))
     lines.append(_line("where, mean IoU", [c.mean_iou for c in columns]))
     lines.append(_line("where, IoU >= 0.5", [c.precision_50 for c in columns]))
     return "\n".join(lines)

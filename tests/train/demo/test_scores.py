@@ -10,7 +10,7 @@ import pytest
 
 from train.demo.dataset import Dataset
 from train.demo.rows import COLOUR, COUNT, PICK, SHAPE, WHAT, WHERE
-from train.demo.scores import score_constants, score_predictions
+from train.demo.scores import over_kinds, score_constants, score_predictions
 
 LINES = (
     {"source_line": 1, "response": "red", "exact_match": True},
@@ -36,6 +36,12 @@ def test_predictions_are_scored_by_kind(judged: tuple[Path, Dataset]) -> None:
     assert scores.kinds == {COLOUR: 0.5, SHAPE: 0.0, PICK: 0.0, COUNT: 1.0, WHAT: 0.0}
     assert (scores.mean_iou, scores.precision_50) == (0.4, 0.0)
     assert [line["image"] for line in scores.lines] == [f"{k}.png" for k in range(6)]
+
+
+def test_kinds_together_are_weighed_by_the_questions_asked(judged: tuple[Path, Dataset]) -> None:
+    scores = score_predictions(*judged)
+    assert over_kinds(scores, (COLOUR, SHAPE), judged[1].val_kinds) == pytest.approx(1 / 3)
+    assert over_kinds(scores, (PICK,), judged[1].val_kinds) == 0.0
 
 
 def test_constants_are_the_most_common_answer_and_one_box(judged: tuple[Path, Dataset]) -> None:

@@ -14,4 +14,4 @@ def test_the_summary_says_what_came_out(demo: DemoResult) -> None:
     assert lines[2].startswith("train    3 + 7 steps in ")
     assert lines[3] == f"eval     {len(demo.dataset.val_kinds)} questions about 6 held-out pictures"
     assert lines[5].split() == ["untrained", "constant", "trained"]
-    assert [line.split(",")[0] for line in lines[6:]] == [*TEXT_KINDS, "where", "where"]
+    assert [line.split(",")[0] for line in lines[6:]] == [*TEXT_KINDS, "shape + pick", "where", "where"]
