@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from dataprep.errors import ConfigError
@@ -63,20 +63,38 @@ class RowConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class RuleConfig:
+    """Which rules run, and how much their findings matter. A selector is a code, the beginning of one, or a name."""
+
+    select: tuple[str, ...] = ()
+    """Selectors of the only rules to run; empty runs all."""
+    extend_select: tuple[str, ...] = ()
+    """Selectors of rules to run besides those."""
+    ignore: tuple[str, ...] = ()
+    """Selectors of rules not to run."""
+    per_file_ignores: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Pairs of a pattern of file names and the selectors of rules not to run on such files."""
+    severities: tuple[tuple[str, str], ...] = ()
+    """Pairs of a selector and ``error``, ``warning`` or ``info``."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class LintConfig(RowConfig):
     """How to lint."""
 
     level: int | None = None
-    """0, 1, 2 or 4, a ladder of cost; None is 2, or 4 where ``model`` is given."""
+    """0 to 4, a ladder of cost; None is 2, and the lengths of level 4 where ``model`` is given."""
+    rules: RuleConfig = field(default_factory=RuleConfig)
+    """Which rules run."""
+    val: tuple[str, ...] = ()
+    """Data files of the validation split, linted too and held against the others for leakage."""
     jobs: int = 1
     """Number of worker processes."""
 
     def __post_init__(self) -> None:
         RowConfig.__post_init__(self)
-        if self.level not in (None, 0, 1, 2, 4):
-            raise ConfigError(
-                f"--level is {self.level}, expected 0, 1, 2 or 4 (level 3, full decode, has no rules yet)"
-            )
+        if self.level not in (None, 0, 1, 2, 3, 4):
+            raise ConfigError(f"--level is {self.level}, expected 0, 1, 2, 3 or 4")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -20,8 +20,8 @@ from dataprep.media.index import MediaFacts
 from dataprep.media.video import frame_to_png, read_frames
 from dataprep.parts import Chunk, Part, SplitCounts, load_part, store_part
 from dataprep.records import hash_row, hash_text
-from dataprep.rules.base import CheckedRow, Level
-from dataprep.rules.runner import CheckerRecipe, CheckerSet
+from dataprep.rules.base import CheckedRow
+from dataprep.rules.runner import FOR_CONVERSION, CheckerRecipe, CheckerSet
 from dataprep.rules.table import RULES
 from dataprep.shards.format import IGNORE_INDEX, LEDGER_SCHEMA, MEDIA_SCHEMA, SAMPLES_SCHEMA, content_hash
 from dataprep.shards.samples import LedgerRow, Media, Reject, RejectFinding, Sample, SampleBox, SampleImage
@@ -49,7 +49,7 @@ class PlanRecipe:
 
     def __call__(self) -> Planner:
         """Load the tokenizer and make a planner."""
-        return Planner(self, CheckerRecipe(self.config, Level.TOKENS)())
+        return Planner(self, CheckerRecipe(self.config, FOR_CONVERSION)())
 
 
 class Planner:

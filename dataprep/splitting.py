@@ -37,7 +37,7 @@ def draw_splits(paths: Iterable[str], config: RowConfig, *, name: str, share: fl
     chunks = (chunk for path in paths for chunk in cut_chunks(read_rows(path)))
     groups = _Groups()
     firsts: list[bytes] = []
-    recipe = CheckerRecipe(config, Level.TEXT)
+    recipe = CheckerRecipe(config, frozenset({Level.SHAPE, Level.TEXT}))
     for digests in run_ordered(_digests_of_chunk, chunks, build=recipe, jobs=jobs):
         for of_row in digests:
             groups.join(of_row)

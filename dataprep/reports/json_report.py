@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 from dataprep import __version__
@@ -25,7 +24,7 @@ def report_object(report: LintReport) -> dict[str, Any]:
             "errors": report.count(Severity.ERROR),
             "warnings": report.count(Severity.WARNING),
             "infos": report.count(Severity.INFO),
-            "by_code": dict(sorted(Counter(finding.code for finding in report.findings).items())),
+            "by_code": {code: found.findings for code, found in sorted(report.by_code.items())},
         },
         "findings": [_finding_object(finding) for finding in report.findings],
     }

@@ -6,7 +6,7 @@ import difflib
 import inspect
 
 from dataprep.errors import ConfigError
-from dataprep.rules.base import Level, Rule
+from dataprep.rules.base import AnyRule, Level
 from dataprep.rules.table import REDIRECTS, RULES
 
 _LEVELS = {
@@ -18,7 +18,7 @@ _LEVELS = {
 }
 
 
-def _documentation(rule: type[Rule]) -> str:
+def _documentation(rule: type[AnyRule]) -> str:
     return inspect.cleandoc(rule.__doc__ or "")
 
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections import defaultdict
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from dataprep.findings import Finding, Severity
-from dataprep.linting import UNREADABLE, LintReport
+from dataprep.findings import Severity
+from dataprep.linting import UNREADABLE, CodeSummary, LintReport
 from dataprep.rules.base import Level
 from dataprep.rules.table import RULES
 
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
     from dataprep.conversion import BadRowsError
     from dataprep.shards.manifest import Manifest
 
-_SHOWN_PER_CODE = 3
 _LONGEST_TEXT = 1000  # characters of one path, field or message
 _STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
 _AREAS = {
@@ -56,8 +53,9 @@ def print_lint(report: LintReport, console: Console) -> None:
     for summary in report.files:
         formats = ", ".join(f"{count:,} {name}" for name, count in summary.formats.most_common())
         _print(console, f"{_plain(summary.path)}: {summary.rows:,} rows ({formats or 'none'})")
-    for group in _group(report.findings):
-        _print_group(group, console)
+    by_weight = sorted(report.by_code.items(), key=lambda item: (item[1].severity.rank, -item[1].rows, item[0]))
+    for _, found in by_weight:
+        _print_group(found, console)
     _print_passed(report, console)
     errors, warnings = report.count(Severity.ERROR), report.count(Severity.WARNING)
     style = "bold red" if errors else "yellow" if warnings else "bold green"
@@ -67,31 +65,23 @@ def print_lint(report: LintReport, console: Console) -> None:
     _print(console, f"Next: {_next_command(report)}")
 
 
-def _group(findings: Sequence[Finding]) -> list[list[Finding]]:
-    groups: dict[str, list[Finding]] = defaultdict(list)
-    for finding in findings:
-        groups[finding.code].append(finding)
-    rows = {code: len({f.location for f in group}) for code, group in groups.items()}
-    return sorted(groups.values(), key=lambda g: (g[0].severity.rank, -rows[g[0].code], g[0].code))
-
-
-def _print_group(group: Sequence[Finding], console: Console) -> None:
-    style = _STYLES[group[0].severity]
+def _print_group(summary: CodeSummary, console: Console) -> None:
+    style, code = _STYLES[summary.severity], summary.first[0].code
     console.print()
-    for finding in group[:_SHOWN_PER_CODE]:
+    for finding in summary.first:
         field = f" {_plain(finding.field)}:" if finding.field else ""
         place = f"{_plain(str(finding.location))}:{field} "
         _print(console, place, (finding.code, style), f" {_plain(finding.message)}")
-    if len(group) > _SHOWN_PER_CODE:
-        more = len(group) - _SHOWN_PER_CODE
-        _print(console, (f"  +{more:,} more {group[0].code} (all of them: --format json)", "dim"))
-    if group[0].help:
-        _print(console, (f"  help: {_plain(group[0].help)}", "dim"))
+    more = summary.findings - len(summary.first)
+    if more:
+        _print(console, (f"  +{more:,} more {code} (all of them: --format json)", "dim"))
+    if summary.first[0].help:
+        _print(console, (f"  help: {_plain(summary.first[0].help)}", "dim"))
 
 
 def _print_passed(report: LintReport, console: Console) -> None:
-    found = {finding.code[0] for finding in report.findings}
-    ran = {code[0] for code, rule in RULES.items() if rule.level <= report.level}
+    found = {code[0] for code in report.by_code}
+    ran = {code[0] for code, rule in RULES.items() if rule.level in report.levels}
     # An area that no row came as far as has not been passed.
     readable = report.num_rows - sum(summary.formats[UNREADABLE] for summary in report.files)
     reached = {"P": report.num_rows, "L": report.num_rows - report.num_rows_with_errors}
@@ -103,13 +93,13 @@ def _print_passed(report: LintReport, console: Console) -> None:
     console.print()
     if passed:
         _print(console, ("passed:", "green"), f" {', '.join(passed)}")
-    if report.level < Level.TOKENS:
+    if Level.TOKENS not in report.levels:
         _print(console, ("not checked: lengths (add --for MODEL_TYPE --model DIR)", "dim"))
 
 
 def _next_command(report: LintReport) -> str:
     if report.has_errors:
-        code = next(f.code for f in report.findings if f.severity is Severity.ERROR)
+        code = next(code for code, found in report.by_code.items() if found.severity is Severity.ERROR)
         return f"mend the rows, or read more: dataprep explain {code}"
     if not report.num_rows:
         return "there is not a single row; check the path"

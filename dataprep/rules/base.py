@@ -14,9 +14,11 @@ from enum import IntEnum
 from typing import ClassVar
 
 from dataprep.catalog import ModelType
+from dataprep.corpus import Corpus
 from dataprep.encode import Layout
-from dataprep.findings import Finding, Problem, Severity
+from dataprep.findings import CorpusProblem, Finding, Problem, Severity
 from dataprep.media.index import MediaFacts
+from dataprep.media.pixels import PixelFacts
 from dataprep.records import Record
 from dataprep.schema import ShapeProblem
 from dataprep.sources import ParseProblem, RawRow
@@ -52,6 +54,7 @@ class CheckedRow:
         record: The record; None if there were such problems (level 0).
         images: Facts of each of the record's images (level 2).
         videos: Facts of each of its videos (level 2).
+        pixels: What decoding each of its images showed (level 3).
         layout: The rendering, if nothing was wrong so far (level 4).
         num_tokens: Its length in tokens (level 4).
         num_image_tokens: How many of these are context tokens (level 4).
@@ -65,6 +68,7 @@ class CheckedRow:
     record: Record | None = None
     images: list[MediaFacts] = field(default_factory=list)
     videos: list[MediaFacts] = field(default_factory=list)
+    pixels: list[PixelFacts] = field(default_factory=list)
     layout: Layout | None = None
     num_tokens: int | None = None
     num_image_tokens: int = 0
@@ -111,17 +115,29 @@ class RuleContext:
         return row.images[image].image_size(exif=self.exif)
 
 
-class Rule(ABC):
-    """One check. Subclasses set the metadata and write ``check``; the docstring is the page."""
+class AnyRule(ABC):
+    """What all rules have: metadata. The docstring of a rule is its page in the manual."""
 
     name: ClassVar[str]
     severity: ClassVar[Severity] = Severity.ERROR
     status: ClassVar[Stable] = Stable(since="0.1")
     level: ClassVar[Level]
 
+
+class Rule(AnyRule):
+    """A check of one row at a time."""
+
     @abstractmethod
     def check(self, row: CheckedRow, context: RuleContext) -> Iterator[Problem]:
         """Yield what is wrong with a row."""
+
+
+class CorpusRule(AnyRule):
+    """A check of all rows together; runs once, after the last row. Its findings reject no row in conversion."""
+
+    @abstractmethod
+    def check_corpus(self, corpus: Corpus, context: RuleContext) -> Iterator[CorpusProblem]:
+        """Yield what is wrong with the rows as a whole."""
 
 
 class ParseRule(Rule):

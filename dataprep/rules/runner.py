@@ -7,22 +7,30 @@ converts, and every reject of conversion is a finding of lint.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from dataprep.catalog import get_model_type
-from dataprep.config import RowConfig
+from dataprep.config import RowConfig, RuleConfig
+from dataprep.corpus import Corpus
 from dataprep.encode import Encoder, Layout, VideoSize, lay_out, make_encoder
 from dataprep.errors import ConfigError, RuleCrash
-from dataprep.findings import Finding
+from dataprep.findings import Finding, Severity
 from dataprep.formats.reading import read_record
 from dataprep.media.index import MediaIndex
+from dataprep.media.pixels import read_pixels
 from dataprep.media.video import choose_frames
-from dataprep.rules.base import CheckedRow, Level, RuleContext
+from dataprep.records import hash_row, hash_text
+from dataprep.rules.base import CheckedRow, CorpusRule, Level, Rule, RuleContext
+from dataprep.rules.selection import severities_for
 from dataprep.rules.table import RULES
 from dataprep.sources import RawRow, parse_row
 from dataprep.tokenization import segment_texts
+
+UP_TO_MEDIA = frozenset({Level.SHAPE, Level.TEXT, Level.MEDIA})
+FOR_CONVERSION = UP_TO_MEDIA | {Level.TOKENS}
+"""What conversion needs: everything but pixels."""
 
 
 class RowChecker:
@@ -30,20 +38,29 @@ class RowChecker:
 
     Attributes:
         context: What the rules may know.
-        level: How far up the ladder rows are taken.
+        levels: The rungs of the ladder that rows are taken to.
         media: Looks media up.
+        severities: The rules that run, with the severity of their findings.
     """
 
     def __init__(
-        self, context: RuleContext, *, media: MediaIndex, level: Level = Level.MEDIA, encoder: Encoder | None = None
+        self,
+        context: RuleContext,
+        *,
+        media: MediaIndex,
+        levels: frozenset[Level] = UP_TO_MEDIA,
+        encoder: Encoder | None = None,
+        severities: Mapping[str, Severity] | None = None,
     ) -> None:
-        assert level < Level.TOKENS or encoder is not None
+        assert Level.TOKENS not in levels or encoder is not None
         self.context = context
-        self.level = level
+        self.levels = levels
         self.media = media
+        self.severities = severities_for(RuleConfig(), "") if severities is None else severities
         self._encoder = encoder
-        rules = [(code, rule()) for code, rule in RULES.items()]
-        self._rules = {stage: [pair for pair in rules if pair[1].level == stage] for stage in Level}
+        # Rules about whole data sets run elsewhere, after the last row.
+        rules = [(c, rule()) for c, rule in RULES.items() if issubclass(rule, Rule) and c in self.severities]
+        self._rules = {level: [pair for pair in rules if pair[1].level == level] for level in levels}
 
     def check(self, raw: RawRow) -> CheckedRow:
         """Return a row with everything that was found out about it and all findings, errors first."""
@@ -52,7 +69,7 @@ class RowChecker:
     def check_all(self, raws: Sequence[RawRow]) -> list[CheckedRow]:
         """Check several rows; their text is tokenized in one batch."""
         rows = [self._check_untokenized(raw) for raw in raws]
-        if self.level >= Level.TOKENS:
+        if Level.TOKENS in self.levels:
             self._check_lengths([row for row in rows if row.record is not None and not row.has_errors])
         for row in rows:
             row.findings.sort(key=lambda finding: finding.severity.rank)
@@ -64,13 +81,16 @@ class RowChecker:
         if row.value is not None and row.parse_problem is None:
             row.record, row.shape_problems = read_record(dict(row.value), raw.location)
         self._run(Level.SHAPE, row)
-        if row.record is not None and self.level >= Level.TEXT:
+        if row.record is not None and Level.TEXT in self.levels:
             row.record = self.media.split_joined(row.record)
             self._run(Level.TEXT, row)
-        if row.record is not None and self.level >= Level.MEDIA:
+        if row.record is not None and Level.MEDIA in self.levels:
             row.images = [self.media.look_up(ref) for ref in row.record.images]
             row.videos = [self.media.look_up(ref) for ref in row.record.videos]
             self._run(Level.MEDIA, row)
+        if row.record is not None and Level.PIXELS in self.levels:
+            row.pixels = [read_pixels(facts) for facts in row.images]
+            self._run(Level.PIXELS, row)
         return row
 
     def _check_lengths(self, rows: Sequence[CheckedRow]) -> None:
@@ -99,21 +119,26 @@ class RowChecker:
         )
 
     def _run(self, level: Level, row: CheckedRow) -> None:
+        row_hash = row.findings[0].row_hash if row.findings else b""
         for code, rule in self._rules[level]:
             try:
                 problems = list(rule.check(row, self.context))
             except Exception as error:
                 raise RuleCrash(code, str(row.raw.location)) from error
+            if problems and not row_hash:
+                row_hash = hash_row(row.value) if row.value is not None else hash_text(row.raw.text)
             for problem in problems:
                 row.findings.append(
                     Finding(
                         code=code,
                         name=rule.name,
-                        severity=rule.severity,
+                        severity=self.severities[code],
                         location=row.raw.location,
                         field=problem.field,
                         message=problem.message,
                         help=problem.help,
+                        fix=problem.fix,
+                        row_hash=row_hash,
                     )
                 )
 
@@ -124,16 +149,19 @@ class CheckerRecipe:
 
     Attributes:
         config: What rows mean and where media lie.
-        level: How far up the ladder rows are taken.
+        levels: The rungs of the ladder that rows are taken to.
+        rules: Which rules run.
     """
 
     config: RowConfig
-    level: Level
+    levels: frozenset[Level]
+    rules: RuleConfig = field(default_factory=RuleConfig)
 
     def __call__(self) -> CheckerSet:
         """Load what all checkers share, above all the tokenizer."""
+        severities_for(self.rules, "")  # fail on a bad selector here
         encoder = None
-        if self.level >= Level.TOKENS:
+        if Level.TOKENS in self.levels:
             encoder = make_encoder_from(self.config)
         return CheckerSet(self, encoder)
 
@@ -160,7 +188,7 @@ def make_encoder_from(config: RowConfig) -> Encoder:
 
 
 class CheckerSet:
-    """One checker per media root, all sharing one tokenizer.
+    """One checker per data file, all sharing one tokenizer, and those of one media root what is known of media.
 
     Attributes:
         encoder: The encoder; None below the level of tokens.
@@ -171,23 +199,28 @@ class CheckerSet:
         name = recipe.config.model_type
         self._model_type = None if name is None else get_model_type(name)
         self._recipe = recipe
-        self._checkers: dict[Path, RowChecker] = {}
+        self._checkers: dict[str, RowChecker] = {}
+        self._media: dict[Path, MediaIndex] = {}
 
     def for_file(self, path: str) -> RowChecker:
         """Return the checker for a data file's rows."""
-        config = self._recipe.config
-        root = media_root_of(path, config)
-        if root not in self._checkers:
-            self._checkers[root] = self._make(root, config)
-        return self._checkers[root]
+        if path not in self._checkers:
+            self._checkers[path] = self._make(path)
+        return self._checkers[path]
 
-    def _make(self, root: Path, config: RowConfig) -> RowChecker:
-        media = MediaIndex(
-            root,
-            allow_outside=config.allow_outside_root,
-            allow_urls=config.allow_urls,
-            allow_private_urls=config.allow_private_urls,
-        )
+    def _media_under(self, root: Path, config: RowConfig) -> MediaIndex:
+        if root not in self._media:
+            self._media[root] = MediaIndex(
+                root,
+                allow_outside=config.allow_outside_root,
+                allow_urls=config.allow_urls,
+                allow_private_urls=config.allow_private_urls,
+            )
+        return self._media[root]
+
+    def _make(self, path: str) -> RowChecker:
+        config = self._recipe.config
+        media = self._media_under(media_root_of(path, config), config)
         context = RuleContext(
             model_type=self._model_type,
             exif=config.exif,
@@ -197,9 +230,50 @@ class CheckerSet:
             video_frames=config.video_frames,
             special_tokens=self.encoder.tokenizer.control_tokens if self.encoder else (),
         )
-        return RowChecker(context, media=media, level=self._recipe.level, encoder=self.encoder)
+        return RowChecker(
+            context,
+            media=media,
+            levels=self._recipe.levels,
+            encoder=self.encoder,
+            severities=severities_for(self._recipe.rules, path),
+        )
 
 
 def media_root_of(path: str, config: RowConfig) -> Path:
     """Return the folder that the media paths of a data file are relative to."""
     return config.media_root or (Path.cwd() if path == "-" else Path(path).parent)
+
+
+def check_corpus(corpus: Corpus, recipe: CheckerRecipe) -> Iterator[list[Finding]]:
+    """Yield the findings of each rule about whole data sets.
+
+    Raises:
+        RuleCrash: If a rule raises.
+    """
+    config = recipe.config
+    context = RuleContext(
+        model_type=None if config.model_type is None else get_model_type(config.model_type), exif=config.exif
+    )
+    severities = {path: severities_for(recipe.rules, path) for path in corpus.paths}
+    for code, rule in RULES.items():
+        if not issubclass(rule, CorpusRule) or rule.level not in recipe.levels:
+            continue
+        if not any(code in chosen for chosen in severities.values()):
+            continue
+        try:
+            problems = list(rule().check_corpus(corpus, context))
+        except Exception as error:
+            raise RuleCrash(code, ", ".join(corpus.paths)) from error
+        yield [
+            Finding(
+                code=code,
+                name=rule.name,
+                severity=severities[problem.location.path][code],
+                location=problem.location,
+                field=problem.field,
+                message=problem.message,
+                help=problem.help,
+            )
+            for problem in problems
+            if code in severities[problem.location.path]
+        ]

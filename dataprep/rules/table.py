@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataprep.rules.base import Rule
+from dataprep.rules.base import AnyRule
 from dataprep.rules.grounding.bbox_type_unknown import BboxTypeUnknown
 from dataprep.rules.grounding.box_corners_swapped import BoxCornersSwapped
 from dataprep.rules.grounding.box_outside_image import BoxOutsideImage
@@ -54,7 +54,7 @@ from dataprep.rules.videos.video_file_missing import VideoFileMissing
 from dataprep.rules.videos.video_shorter_than_frames import VideoShorterThanFrames
 from dataprep.rules.videos.video_unreadable import VideoUnreadable
 
-RULES: dict[str, type[Rule]] = {
+RULES: dict[str, type[AnyRule]] = {
     "P001": InvalidJson,
     "P002": InvalidUtf8,
     "P003": DuplicateKey,

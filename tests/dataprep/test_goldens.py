@@ -14,8 +14,8 @@ import pytest
 from dataprep.encode import Encoder, make_encoder
 from dataprep.findings import Location
 from dataprep.media.index import MediaIndex
-from dataprep.rules.base import CheckedRow, Level, RuleContext
-from dataprep.rules.runner import RowChecker
+from dataprep.rules.base import CheckedRow, RuleContext
+from dataprep.rules.runner import FOR_CONVERSION, RowChecker
 from dataprep.sources import RawRow
 from dataprep.templates import Slot, Text
 
@@ -82,7 +82,7 @@ def check(
         missing_image_tag=options.missing_image_tag,
         special_text=special,
     )
-    checker = RowChecker(context, media=MediaIndex(GOLDENS), level=Level.TOKENS, encoder=encoder)
+    checker = RowChecker(context, media=MediaIndex(GOLDENS), levels=FOR_CONVERSION, encoder=encoder)
     return checker.check(RawRow(Location("rows.jsonl", 1), json.dumps(row).encode()))
 
 

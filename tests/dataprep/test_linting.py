@@ -14,7 +14,7 @@ from dataprep.config import LintConfig
 from dataprep.errors import ConfigError, SourceError
 from dataprep.findings import Location, Severity
 from dataprep.linting import CHUNK_BYTES, CHUNK_ROWS, cut_chunks
-from dataprep.rules.base import Level
+from dataprep.rules.runner import FOR_CONVERSION, UP_TO_MEDIA
 from dataprep.sources import RawRow
 from tests.dataprep.conversions import TOKENIZER, image_row, make_options, read_files, text_row, write_png, write_rows
 
@@ -45,7 +45,7 @@ def test_a_report_counts_rows_formats_and_findings(tmp_path: Path) -> None:
     assert (report.num_rows_with_errors, report.has_errors) == (2, True)
     counts = [report.count(severity) for severity in (Severity.ERROR, Severity.WARNING, Severity.INFO)]
     assert counts == [2, 1, 0]
-    assert (report.level, report.model_type) == (Level.MEDIA, None)
+    assert (report.levels, report.model_type) == (UP_TO_MEDIA, None)
 
 
 def test_linting_changes_nothing_on_disk(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_warnings_alone_are_no_errors(tmp_path: Path) -> None:
 def test_a_level_asks_for_no_more_than_it_says(tmp_path: Path, level: int, codes: list[str]) -> None:
     report = lint([write_mixed(tmp_path)], LintConfig(level=level))
     assert [finding.code for finding in report.findings] == codes
-    assert report.level == level
+    assert max(report.levels) == level
 
 
 def test_a_tokenizer_makes_lengths_count(tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_a_tokenizer_makes_lengths_count(tmp_path: Path) -> None:
     model = LintConfig(model_type="internvl2-1b", model=TOKENIZER, max_length=300)
     report = lint([source], model)
     assert [(finding.code, finding.location.line) for finding in report.findings] == [("L601", 2)]
-    assert report.level == Level.TOKENS
+    assert report.levels == FOR_CONVERSION
     assert lint([source], LintConfig(max_length=300)).findings == []
 
 

@@ -14,7 +14,7 @@ from dataprep.conversion import BadRowsError
 from dataprep.findings import Finding, Location, Severity
 from dataprep.linting import FileSummary, LintReport
 from dataprep.reports.text import make_visible, print_bad_rows, print_conversion, print_lint
-from dataprep.rules.base import Level
+from dataprep.rules.runner import FOR_CONVERSION
 from tests.dataprep.conversions import make_options, text_row, write_rows
 
 HOSTILE = [
@@ -42,7 +42,10 @@ def make_finding(
 def make_report(*findings: Finding, num_rows: int = 100, path: str = "rows.jsonl") -> LintReport:
     bad = {finding.location for finding in findings if finding.severity is Severity.ERROR}
     files = [FileSummary(path, num_rows, Counter({"native": num_rows}))]
-    return LintReport(files, list(findings), num_rows, len(bad))
+    report = LintReport(files, num_rows=num_rows, num_rows_with_errors=len(bad))
+    for location in dict.fromkeys(finding.location for finding in findings):
+        report.add([finding for finding in findings if finding.location == location])
+    return report
 
 
 def show(report: LintReport, *, width: int = 80) -> str:
@@ -136,7 +139,7 @@ def test_the_next_command_can_be_pasted() -> None:
     assert "dataprep convert 'my rows.jsonl' --for" in show(make_report(path="my rows.jsonl"))
     report = make_report()
     report.files = [FileSummary(f"{number}.jsonl") for number in range(5)]
-    report.model_type, report.level = "internvl2-8b", Level.TOKENS
+    report.model_type, report.levels = "internvl2-8b", FOR_CONVERSION
     text = show(report)
     assert "Next: dataprep convert 0.jsonl 1.jsonl 2.jsonl 3.jsonl 4.jsonl --for internvl2-8b --model DIR" in text
     assert "passed: parsing, fields and turns, tags, images, videos, boxes, lengths" in text

@@ -22,8 +22,8 @@ from dataprep.catalog import get_model_type
 from dataprep.encode import Encoder, make_encoder
 from dataprep.findings import Finding, Location
 from dataprep.media.index import MediaIndex
-from dataprep.rules.base import Level, RuleContext
-from dataprep.rules.runner import RowChecker
+from dataprep.rules.base import RuleContext
+from dataprep.rules.runner import FOR_CONVERSION, UP_TO_MEDIA, RowChecker
 from dataprep.rules.table import RULES
 from dataprep.sources import RawRow
 
@@ -97,7 +97,7 @@ def run_case(case: dict[str, Any], folder: Path) -> list[Finding]:
     checker = RowChecker(
         RuleContext(model_type=get_model_type(model) if model else None, **options),
         media=media,
-        level=Level.TOKENS if needs_tokens else Level.MEDIA,
+        levels=FOR_CONVERSION if needs_tokens else UP_TO_MEDIA,
         encoder=encoder(model) if needs_tokens else None,
     )
     return checker.check(raw_row(case)).findings
