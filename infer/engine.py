@@ -8,6 +8,7 @@ sampling, no streaming, no refilling of finished rows yet.
 Letters: B rows, P prompt tokens (padded), V vocabulary, D hidden size.
 """
 
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -81,6 +82,7 @@ def generate(model: Any, prompts: Sequence[Prompt], settings: GenerationSettings
     positions_BP = (mask_BT[:, : embeds_BPD.shape[1]].cumsum(1) - 1).clamp_(min=0)
     is_padded = len({len(prompt.input_ids) for prompt in prompts}) > 1
     cache = DynamicCache(config=inner.config.text_config)
+    cache_name = _name_of_cache(inner.model.language_model)
     stop_ids = torch.tensor(settings.stop_ids, device=embeds_BPD.device)
     finished_B = torch.zeros(len(prompts), dtype=torch.bool, device=embeds_BPD.device)
     tokens_B: list[torch.Tensor] = []
@@ -91,7 +93,7 @@ def generate(model: Any, prompts: Sequence[Prompt], settings: GenerationSettings
             **inputs,
             attention_mask=mask_BT[:, :num_seen] if is_padded else None,
             position_ids=positions,
-            past_key_values=cache,
+            **{cache_name: cache},
             use_cache=True,
         )
         next_B = _greedy(inner, output.last_hidden_state[:, -1])
@@ -101,6 +103,11 @@ def generate(model: Any, prompts: Sequence[Prompt], settings: GenerationSettings
             break
         inputs, positions = {"input_ids": next_B[:, None]}, positions[:, -1:] + 1
     return [_until_stop(row, settings.stop_ids) for row in torch.stack(tokens_B, 1).tolist()]
+
+
+def _name_of_cache(language_model: Any) -> str:
+    # transformers 5.24 renamed the argument and warns about the old name, which is all that earlier releases know.
+    return "cache" if "cache" in inspect.signature(language_model.forward).parameters else "past_key_values"
 
 
 def image_features(inner: Any, tiles_NSSC: np.ndarray) -> torch.Tensor:
