@@ -29,7 +29,7 @@ from dataprep.assembly import (
 )
 from dataprep.config import ConvertConfig
 from dataprep.errors import ConfigError, DataprepError, SourceError
-from dataprep.linting import cut_chunks
+from dataprep.blocks import cut_chunks
 from dataprep.manifests import build_manifest
 from dataprep.parts import TRAIN_SPLIT, VAL_SPLIT, Chunk, Part
 from dataprep.planning import PlanRecipe, plan_chunk

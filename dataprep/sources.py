@@ -134,14 +134,34 @@ def _open_unpacked(path: str) -> BinaryIO:
     return Path(path).open("rb", buffering=_BUFFER_BYTES)
 
 
-def read_rows(path: str) -> Iterator[RawRow]:
-    """Yield every row of a data file in order.
+@dataclass(frozen=True, slots=True)
+class SourceStart:
+    """The beginning of a data file.
+
+    Attributes:
+        location: Where its first row stands, or the bracket before that.
+        line: The first line that is not blank; of an array, or of a very long line, only its beginning.
+        stream: What follows it.
+        has_bom: Whether a byte order mark stood before the line.
+        is_array: Whether the file holds a JSON array, not JSON Lines.
+    """
+
+    location: Location
+    line: bytes
+    stream: BinaryIO
+    has_bom: bool
+    is_array: bool
+
+
+@contextmanager
+def open_rows(path: str) -> Iterator[SourceStart]:
+    """Open a data file and find its first row.
 
     Args:
         path: A ``.jsonl`` or ``.json`` file, also compressed; ``-`` is standard input.
 
     Raises:
-        SourceError: If the file cannot be opened or read.
+        SourceError: If the file cannot be opened or read, now or while the context lasts.
     """
     with _open(path) as stream:
         # An array may be one line of any length: no more of it is read than is needed to tell.
@@ -151,10 +171,18 @@ def read_rows(path: str) -> Iterator[RawRow]:
         while line and not line.strip():
             blank += line.count(b"\n")
             line = stream.readline(_CHUNK_BYTES)
-        rows = _read_array if _begins_array(path, line) else _read_lines
-        for row in rows(Location(path, 1 + blank), line, stream):
-            yield replace(row, starts_with_bom=True) if has_bom else row
-            has_bom = False
+        yield SourceStart(Location(path, 1 + blank), line, stream, has_bom, _begins_array(path, line))
+
+
+def read_rows(path: str) -> Iterator[RawRow]:
+    """Yield every row of a data file in order; see :func:`open_rows`."""
+    with open_rows(path) as start:
+        yield from read_array(start) if start.is_array else _mark_bom(start, _read_lines(start))
+
+
+def _mark_bom(start: SourceStart, rows: Iterator[RawRow]) -> Iterator[RawRow]:
+    for index, row in enumerate(rows):
+        yield replace(row, starts_with_bom=True) if start.has_bom and index == 0 else row
 
 
 def _begins_array(path: str, line: bytes) -> bool:
@@ -168,13 +196,13 @@ def _begins_array(path: str, line: bytes) -> bool:
     return text.startswith(b"[")
 
 
-def _read_lines(start: Location, line: bytes, stream: BinaryIO) -> Iterator[RawRow]:
-    number = start.line
+def _read_lines(start: SourceStart) -> Iterator[RawRow]:
+    number, path, line, stream = start.location.line, start.location.path, start.line, start.stream
     line = line if line.endswith(b"\n") else line + stream.readline()
     while line:
         text = line.rstrip(b"\r\n")
         if text.strip():
-            yield RawRow(Location(start.path, number), text, ends_file=not line.endswith(b"\n"))
+            yield RawRow(Location(path, number), text, ends_file=not line.endswith(b"\n"))
         line, number = stream.readline(), number + 1
 
 
@@ -250,8 +278,13 @@ class _ArrayScanner:
                 return None
 
 
-def _read_array(start: Location, line: bytes, stream: BinaryIO) -> Iterator[RawRow]:
-    scanner = _ArrayScanner(start, line, stream)
+def read_array(start: SourceStart) -> Iterator[RawRow]:
+    """Yield the elements of the array that a data file holds."""
+    return _mark_bom(start, _read_elements(start))
+
+
+def _read_elements(start: SourceStart) -> Iterator[RawRow]:
+    scanner = _ArrayScanner(start.location, start.line, start.stream)
     scanner.skip_space()
     scanner.position += 1  # the opening bracket
     follows_comma = False

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from dataprep.config import RowConfig
 from dataprep.formats.reading import read_record
-from dataprep.linting import cut_chunks
+from dataprep.blocks import cut_chunks
 from dataprep.parts import TRAIN_SPLIT
 from dataprep.planning import read_media_file
 from dataprep.pool import run_ordered
