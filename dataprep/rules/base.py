@@ -171,7 +171,10 @@ URL_REASONS = (
     "url-not-allowed", "url-invalid", "url-unreachable", "url-timeout", "url-truncated",
     "unsupported-scheme", "private-address", "http-status", "too-many-redirects",
 )  # fmt: skip
-SPECIAL_REASONS = ("empty-reference", "missing", "empty", "outside-root", "too-large", "lfs-pointer", *URL_REASONS)
+SPECIAL_REASONS = (
+    "empty-reference", "missing", "empty", "outside-root", "too-large", "lfs-pointer", "truncated-header",
+    "truncated-data", "no-frames", *URL_REASONS,
+)  # fmt: skip
 
 
 class MediaRule(Rule):

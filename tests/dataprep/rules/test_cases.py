@@ -7,9 +7,12 @@ in ``also`` every other code that it raises: nothing else may be said about it.
 
 from __future__ import annotations
 
+import io
 import json
+import random
 import shutil
 import struct
+from fractions import Fraction
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,7 +25,7 @@ from dataprep.catalog import get_model_type
 from dataprep.encode import Encoder, make_encoder
 from dataprep.findings import Finding, Location
 from dataprep.media.index import MediaIndex
-from dataprep.rules.base import RuleContext
+from dataprep.rules.base import Level, RuleContext
 from dataprep.rules.runner import FOR_CONVERSION, UP_TO_MEDIA, RowChecker
 from dataprep.rules.table import RULES
 from dataprep.sources import RawRow
@@ -59,6 +62,10 @@ def write_file(path: Path, recipe: dict[str, Any]) -> None:
             exif = Image.Exif()
             exif[0x0112] = recipe.get("exif", 1)
             Image.new("RGB", (width, height)).save(path, "JPEG", exif=exif)
+        case {"image": [width, height]}:
+            write_image(path, recipe, (width, height))
+        case {"video": times}:
+            write_video(path, times)
         case {"claims": [width, height]}:
             path.write_bytes(b"GIF89a" + struct.pack("<HH", width, height) + b"\0\0\0" + b"," + bytes(20) + b";")
         case {"cut": count}:
@@ -72,6 +79,37 @@ def write_file(path: Path, recipe: dict[str, Any]) -> None:
             path.symlink_to(target)
         case _:
             raise AssertionError(f"no recipe: {recipe}")
+
+
+def write_image(path: Path, recipe: dict[str, Any], size: tuple[int, int]) -> None:
+    """Write noise in some mode and format, of some frames, less the bytes behind ``keep`` and with ``zeros`` inside."""
+    mode, kind = recipe.get("mode", "RGB"), recipe.get("format", "PNG")
+    count = recipe.get("frames", 1)
+    noise = [Image.frombytes("L", size, random.Random(n).randbytes(size[0] * size[1])) for n in range(count)]
+    images = [grey.convert("RGB").convert("L" if mode == "I;16" else mode) for grey in noise]
+    if mode == "I;16":
+        images = [Image.new(mode, size, 40_000)]
+    buffer = io.BytesIO()
+    images[0].save(buffer, kind, **({"save_all": True, "append_images": images[1:]} if len(images) > 1 else {}))
+    data = bytearray(buffer.getvalue())
+    start, length = recipe.get("zeros", (0, 0))
+    data[start : start + length] = bytes(length)
+    path.write_bytes(data[: recipe.get("keep")])
+
+
+def write_video(path: Path, times: list[int]) -> None:
+    """Write a video whose frames are shown at some times, in hundredths of a second."""
+    av = pytest.importorskip("av")
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("mpeg4", rate=100)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.codec_context.time_base = Fraction(1, 100)
+        file.start_encoding()
+        for time in times:
+            frame = av.VideoFrame.from_image(Image.new("RGB", (64, 48), (time % 256, 90, 20)))
+            frame.pts, frame.time_base = time, Fraction(1, 100)
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode())
 
 
 def raw_row(case: dict[str, Any]) -> RawRow:
@@ -92,12 +130,13 @@ def run_case(case: dict[str, Any], folder: Path) -> list[Finding]:
         write_file(root / name, recipe)
     options = dict(case.get("options", {}))
     model = options.pop("for", None)
+    levels = UP_TO_MEDIA | {Level(level) for level in [options.pop("level", 2)]}
     media = MediaIndex(root, allow_urls=options.pop("allow_urls", False))
     needs_tokens = model is not None and "max_length" in options
     checker = RowChecker(
         RuleContext(model_type=get_model_type(model) if model else None, **options),
         media=media,
-        levels=FOR_CONVERSION if needs_tokens else UP_TO_MEDIA,
+        levels=FOR_CONVERSION if needs_tokens else levels,
         encoder=encoder(model) if needs_tokens else None,
     )
     return checker.check(raw_row(case)).findings
