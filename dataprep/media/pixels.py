@@ -1,8 +1,8 @@
 """What can be known of an image only by decoding it, or by reading all of its bytes.
 
-JPEGs are decoded by libjpeg-turbo in strict mode, large ones at an eighth of their size: it reports scan data that do not add up,
-which Pillow and OpenCV fill in with grey in silence. The pixel chunks of PNGs are held against their checksums. All
-else, and CMYK, is Pillow's. Only the first frame is looked at, as the model sees no other.
+JPEGs are decoded by libjpeg-turbo in strict mode, large ones at an eighth of their size: it reports scan data that do
+not add up, which Pillow and OpenCV fill in with grey in silence. The pixel chunks of PNGs are held against their
+checksums. All else, and CMYK, is Pillow's. Only the first frame is looked at, as the model sees no other.
 
 Perceptual hash: the picture in grey at 32x32, its cosine transform, and of the 8x8 lowest frequencies one bit each:
 above the median or not. Two encodings or sizes of one picture differ in few of the 64 bits, two pictures in about half.

@@ -35,11 +35,13 @@ from dataprep.rules.lengths.context_token_in_text import ContextTokenInText
 from dataprep.rules.lengths.sample_too_long import SampleTooLong
 from dataprep.rules.parsing.byte_order_mark import ByteOrderMark
 from dataprep.rules.parsing.duplicate_key import DuplicateKey
+from dataprep.rules.parsing.file_without_rows import FileWithoutRows
 from dataprep.rules.parsing.invalid_json import InvalidJson
 from dataprep.rules.parsing.invalid_utf8 import InvalidUtf8
 from dataprep.rules.parsing.lone_surrogate import LoneSurrogate
 from dataprep.rules.parsing.nesting_too_deep import NestingTooDeep
 from dataprep.rules.parsing.non_finite_number import NonFiniteNumber
+from dataprep.rules.parsing.row_cut_off import RowCutOff
 from dataprep.rules.parsing.row_not_an_object import RowNotAnObject
 from dataprep.rules.tags.comma_joined_paths import CommaJoinedPaths
 from dataprep.rules.tags.empty_media_entry import EmptyMediaEntry
@@ -74,6 +76,8 @@ RULES: dict[str, type[AnyRule]] = {
     "P006": ByteOrderMark,
     "P007": LoneSurrogate,
     "P008": NestingTooDeep,
+    "P009": RowCutOff,
+    "P010": FileWithoutRows,
     "S101": AnswerMissing,
     "S102": RoleOrderBroken,
     "S103": UnknownFieldNearKnown,
