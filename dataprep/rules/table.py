@@ -36,7 +36,11 @@ from dataprep.rules.images.path_outside_root import PathOutsideRoot
 from dataprep.rules.images.transparent_image import TransparentImage
 from dataprep.rules.images.url_not_allowed import UrlNotAllowed
 from dataprep.rules.lengths.context_token_in_text import ContextTokenInText
+from dataprep.rules.lengths.few_trained_tokens import FewTrainedTokens
+from dataprep.rules.lengths.no_trained_token import NoTrainedToken
 from dataprep.rules.lengths.sample_too_long import SampleTooLong
+from dataprep.rules.lengths.tile_budget_shrunk import TileBudgetShrunk
+from dataprep.rules.lengths.truncation_cuts_image import TruncationCutsImage
 from dataprep.rules.parsing.byte_order_mark import ByteOrderMark
 from dataprep.rules.parsing.duplicate_key import DuplicateKey
 from dataprep.rules.parsing.file_without_rows import FileWithoutRows
@@ -143,6 +147,10 @@ RULES: dict[str, type[AnyRule]] = {
     "G418": CaptionAmbiguous,
     "L601": SampleTooLong,
     "L602": ContextTokenInText,
+    "L603": NoTrainedToken,
+    "L604": FewTrainedTokens,
+    "L605": TileBudgetShrunk,
+    "L606": TruncationCutsImage,
 }
 
 # Codes of rules that were removed or merged, and where each went; none so far.

@@ -49,17 +49,17 @@ class CaptionAmbiguous(Rule):
         """Yield each caption that names nothing, or what another one names."""
         if not row.checked_record.objects:
             return
-        seen: dict[tuple[str, int], GroundedObject] = {}
+        groups: dict[tuple[str, int], list[GroundedObject]] = {}
         for entry, is_query in _asked_for(row):
             caption = (entry.caption or "").strip().casefold()
-            field = f"{entry.field}.caption"
             if not caption and entry.caption is not None:
                 message = "the caption is empty, but <ref-object> asks for it"
-                yield Problem(message=message, field=field, help="write what the box shows")
+                yield Problem(message=message, field=f"{entry.field}.caption", help="write what the box shows")
             elif caption and is_query:
-                first = seen.setdefault((caption, entry.image), entry)
-                if first is not entry and first.boxes != entry.boxes:
-                    message = (
-                        f"the query asks for {entry.caption!r} twice, with two boxes ({first.field}, {entry.field})"
-                    )
-                    yield Problem(message=message, field=field, help="write captions that tell the two apart")
+                groups.setdefault((caption, entry.image), []).append(entry)
+        for group in groups.values():
+            num_boxes = len({entry.boxes for entry in group})
+            if num_boxes > 1:
+                message = f"the query asks {len(group)} times for {group[0].caption!r}, with {num_boxes} boxes"
+                step = "write captions that tell them apart"
+                yield Problem(message=message, field=f"{group[1].field}.caption", help=step)
