@@ -25,7 +25,7 @@ class FewTrainedTokens(Rule):
     ## Options
     None.
     ## Source
-    USERS: trained-token share per source
+    docs/data.md; labels as dataprep/tokenization.py writes them
     """
 
     name = "few-trained-tokens"
