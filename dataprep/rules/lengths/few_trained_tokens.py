@@ -29,7 +29,7 @@ class FewTrainedTokens(Rule):
     """
 
     name = "few-trained-tokens"
-    severity = Severity.WARNING
+    severity = Severity.INFO
     level = Level.TOKENS
 
     def check(self, row: CheckedRow, context: RuleContext) -> Iterator[Problem]:
