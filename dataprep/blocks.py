@@ -57,7 +57,9 @@ def read_blocks(path: str) -> Iterator[Block | list[RawRow]]:
         SourceError: If the file cannot be opened or read.
     """
     with open_rows(path) as start:
-        if start.is_array:
+        if start.foreign:
+            yield [start.foreign_row()]
+        elif start.is_array:
             yield from cut_chunks(read_array(start))
         else:
             yield from _cut_lines(start.location, start.line, start.stream, has_bom=start.has_bom)

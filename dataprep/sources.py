@@ -23,6 +23,7 @@ from typing import BinaryIO, cast
 
 from dataprep.errors import SourceError
 from dataprep.findings import Location
+from dataprep.foreign import describe_foreign_data
 
 MAX_DEPTH = 200  # nesting of one row; real rows need fewer than ten
 _CHUNK_BYTES = 1 << 20
@@ -43,6 +44,7 @@ class RawRow:
         starts_with_bom: Whether a byte order mark stood before it (it is not part of ``text``).
         ends_file: Whether the file ended behind it without a line end.
         is_unclosed: Whether the array around it never closes.
+        foreign: What the file is, if it holds no rows at all; nothing more is read of it then.
     """
 
     location: Location
@@ -50,6 +52,7 @@ class RawRow:
     starts_with_bom: bool = False
     ends_file: bool = False
     is_unclosed: bool = False
+    foreign: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +60,8 @@ class ParseProblem:
     """Why a row could not be parsed.
 
     Attributes:
-        kind: ``invalid-json``, ``invalid-utf8``, ``duplicate-key``, ``non-finite-number``, ``lone-surrogate``,
-            ``nested-too-deep`` or ``not-an-object``.
+        kind: ``invalid-json``, ``cut-off``, ``not-rows``, ``invalid-utf8``, ``duplicate-key``, ``non-finite-number``,
+            ``lone-surrogate``, ``nested-too-deep`` or ``not-an-object``.
         detail: The cause in words, with the column or key.
     """
 
@@ -144,6 +147,7 @@ class SourceStart:
         stream: What follows it.
         has_bom: Whether a byte order mark stood before the line.
         is_array: Whether the file holds a JSON array, not JSON Lines.
+        foreign: What the file is, if it holds no rows at all.
     """
 
     location: Location
@@ -151,6 +155,11 @@ class SourceStart:
     stream: BinaryIO
     has_bom: bool
     is_array: bool
+    foreign: str = ""
+
+    def foreign_row(self) -> RawRow:
+        """Return the one row that stands for a file without rows."""
+        return RawRow(self.location, self.line.rstrip(b"\r\n"), self.has_bom, foreign=self.foreign)
 
 
 @contextmanager
@@ -171,18 +180,28 @@ def open_rows(path: str) -> Iterator[SourceStart]:
         while line and not line.strip():
             blank += line.count(b"\n")
             line = stream.readline(_CHUNK_BYTES)
-        yield SourceStart(Location(path, 1 + blank), line, stream, has_bom, _begins_array(path, line))
+        foreign = describe_foreign_data(line, _peek(stream)) if line else None
+        is_array = _begins_array(path, line)
+        yield SourceStart(Location(path, 1 + blank), line, stream, has_bom, is_array, foreign or "")
 
 
 def read_rows(path: str) -> Iterator[RawRow]:
     """Yield every row of a data file in order; see :func:`open_rows`."""
     with open_rows(path) as start:
-        yield from read_array(start) if start.is_array else _mark_bom(start, _read_lines(start))
+        if start.foreign:
+            yield start.foreign_row()
+        else:
+            yield from read_array(start) if start.is_array else _mark_bom(start, _read_lines(start))
 
 
 def _mark_bom(start: SourceStart, rows: Iterator[RawRow]) -> Iterator[RawRow]:
     for index, row in enumerate(rows):
         yield replace(row, starts_with_bom=True) if start.has_bom and index == 0 else row
+
+
+def _peek(stream: BinaryIO) -> bytes:
+    """Return some of the bytes to come without taking them; none where the stream cannot look ahead."""
+    return stream.peek(1) if isinstance(stream, io.BufferedReader | gzip.GzipFile) else b""
 
 
 def _begins_array(path: str, line: bytes) -> bool:
@@ -337,6 +356,8 @@ def parse_row(raw: RawRow) -> tuple[dict[str, object] | None, ParseProblem | Non
     Returns:
         The row and None, or None and the reason.
     """
+    if raw.foreign:
+        return None, ParseProblem("not-rows", raw.foreign)
     try:
         value = _DECODER.decode(raw.text.decode("utf-8"))
     except UnicodeDecodeError as error:
@@ -350,7 +371,7 @@ def parse_row(raw: RawRow) -> tuple[dict[str, object] | None, ParseProblem | Non
     except ValueError as error:  # an integer of thousands of digits
         return None, ParseProblem("non-finite-number", str(error).partition(";")[0])
     if raw.is_unclosed:
-        return None, ParseProblem("invalid-json", "the file ends before the array is closed")
+        return None, ParseProblem("cut-off", "the file ends before the array is closed")
     if not isinstance(value, dict):
         return None, ParseProblem("not-an-object", f"a row must be a JSON object, this is {_name_type(value)}")
     return value, _find_structure_problem(value, raw.text)
@@ -380,7 +401,7 @@ def _explain_syntax(raw: RawRow, error: json.JSONDecodeError) -> ParseProblem:
     place = f"column {error.colno}" if error.lineno == 1 else f"line {error.lineno} of the row"
     is_at_end = error.pos >= len(error.doc.rstrip()) - 1 or error.msg.startswith("Unterminated string")
     if is_at_end and (raw.ends_file or raw.is_unclosed):
-        return ParseProblem("invalid-json", f"the file ends in the middle of this row ({place})")
+        return ParseProblem("cut-off", f"the file ends in the middle of this row ({place})")
     return ParseProblem("invalid-json", f"{error.msg.removesuffix(' starting at').removesuffix(' at')} at {place}")
 
 
