@@ -19,14 +19,13 @@ import msgspec
 
 from dataprep.corpus import BBOX_TYPE_CODES, NO_RECORD, OTHER_BBOX_TYPE, Facts, Wanted
 from dataprep.media.index import MediaFacts
+from dataprep.records import GroundedObject, Record
 from dataprep.rules.base import CheckedRow, Level
 from dataprep.rules.frames import video_of
-from dataprep.records import GroundedObject, Record
 from dataprep.tags import BBOX, REF_OBJECT
 
 _BOX_CODES = ("G412", "G413", "G414", "G415", "G419", "G420", "G421")
 _LEAK_CODES = ("D504", "D505", "D506")
-_MEDIA_AREAS = Level.MEDIA
 _SHOWN_CHARACTERS = 60
 _LONGEST_NAME = 255
 _MOST_ANSWERS_PER_CHUNK = 4
@@ -36,7 +35,9 @@ _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder(order="sorted").encode
 
 
-def wanted_facts(codes: Collection[str], levels: frozenset[Level], *, has_val: bool, draws_boxes: bool = False) -> Wanted:
+def wanted_facts(
+    codes: Collection[str], levels: frozenset[Level], *, has_val: bool, draws_boxes: bool = False
+) -> Wanted:
     """Return which facts the rules that run need.
 
     Args:
@@ -60,10 +61,10 @@ def wanted_facts(codes: Collection[str], levels: frozenset[Level], *, has_val: b
 
 
 class FactCollector:
-    """Fills the columns of one chunk; make a new one per chunk, and hand on its :attr:`facts`.
+    """Fills the columns of one chunk; make a new one per chunk, add its rows, and hand on what it has at the end.
 
     Attributes:
-        facts: What was collected.
+        facts: What was collected so far.
     """
 
     def __init__(self, wanted: Wanted, *, root: Path) -> None:
@@ -115,8 +116,17 @@ class FactCollector:
         if self._wanted.lengths and row.num_tokens is not None:
             self._add_length(line, row)
 
+    def add_all(self, rows: Sequence[CheckedRow]) -> Facts:
+        """Add checked rows, and finish."""
+        if self._wanted.records:
+            for row in rows:
+                self.add(row)
+        else:
+            self.add_texts([row.raw.location.line for row in rows], [row.raw.text for row in rows])
+        return self.finish()
+
     def finish(self) -> Facts:
-        """Return what was collected."""
+        """Return what was collected; the collector is not to be used again."""
         for answer, count in self._answers.most_common(_MOST_ANSWERS_PER_CHUNK):
             if count > 1:
                 self.facts.answer_texts[hash(answer)] = answer[:_SHOWN_CHARACTERS]
