@@ -6,14 +6,18 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from dataprep.config import LintConfig
-from dataprep.corpus import Corpus
+from dataprep.corpus import Corpus, Facts
 from dataprep.findings import Finding, Severity
 from dataprep.pool import run_ordered
 from dataprep.rules.base import CheckedRow, Level
 from dataprep.rules.runner import FOR_CONVERSION, UP_TO_MEDIA, CheckerRecipe, CheckerSet, check_corpus
 from dataprep.sources import RawRow, expand_paths, read_rows
+
+if TYPE_CHECKING:
+    from dataprep.budget import Budget
 
 CHUNK_ROWS = 512
 CHUNK_BYTES = 4 << 20
@@ -56,6 +60,7 @@ class LintReport:
         num_rows_with_errors: Rows that conversion would reject.
         levels: The rungs of the ladder that rows were taken to.
         model_type: The model that the data was checked for, or None.
+        budget: What the rows cost; None without a tokenizer, or if no row has a length.
     """
 
     files: list[FileSummary] = field(default_factory=list)
@@ -65,6 +70,7 @@ class LintReport:
     num_rows_with_errors: int = 0
     levels: frozenset[Level] = UP_TO_MEDIA
     model_type: str | None = None
+    budget: Budget | None = None
 
     def add(self, findings: Sequence[Finding]) -> None:
         """Take in what was found in one row, or about the whole."""
@@ -121,7 +127,8 @@ def lint(
     report.files = list(summaries.values())
     corpus = Corpus(paths=list(summaries), val_paths=frozenset(val_paths))
     chunks = (chunk for path in summaries for chunk in cut_chunks(read_rows(path)))
-    for verdicts in run_ordered(_check_chunk, chunks, build=recipe, jobs=config.jobs):
+    for verdicts, facts in run_ordered(_check_chunk, chunks, build=recipe, jobs=config.jobs):
+        corpus.add(verdicts[0].path, facts)
         for verdict in verdicts:
             summary = summaries[verdict.path]
             summary.rows += 1
@@ -135,7 +142,16 @@ def lint(
     for findings in check_corpus(corpus, recipe):
         report.add(findings)
         on_findings(findings)
+    _look_at_all(report, corpus, config)
     return report
+
+
+def _look_at_all(report: LintReport, corpus: Corpus, config: LintConfig) -> None:
+    """Work out the budget, and draw the contact sheet that was asked for."""
+    if Level.TOKENS in report.levels:
+        from dataprep.budget import plan_budget
+
+        report.budget = plan_budget(corpus, max_length=config.max_length, pack_length=config.pack_length)
 
 
 def levels_of(config: LintConfig) -> frozenset[Level]:
@@ -145,9 +161,11 @@ def levels_of(config: LintConfig) -> frozenset[Level]:
     return FOR_CONVERSION if config.model else UP_TO_MEDIA
 
 
-def _check_chunk(checkers: CheckerSet, rows: list[RawRow]) -> list[_Verdict]:
-    checked = checkers.for_file(rows[0].location.path).check_all(rows)
-    return [_Verdict(row.raw.location.path, format_of(row), row.findings) for row in checked]
+def _check_chunk(checkers: CheckerSet, rows: list[RawRow]) -> tuple[list[_Verdict], Facts]:
+    path = rows[0].location.path
+    checked = checkers.for_file(path).check_all(rows)
+    verdicts = [_Verdict(path, format_of(row), row.findings) for row in checked]
+    return verdicts, checkers.new_collector(path).add_all(checked)
 
 
 def format_of(row: CheckedRow) -> str:

@@ -26,6 +26,7 @@ def report_object(report: LintReport) -> dict[str, Any]:
             "infos": report.count(Severity.INFO),
             "by_code": {code: found.findings for code, found in sorted(report.by_code.items())},
         },
+        "budget": _budget_object(report),
         "findings": [_finding_object(finding) for finding in report.findings],
     }
 
@@ -40,3 +41,11 @@ def _finding_object(finding: Finding) -> dict[str, Any]:
         "message": finding.message,
         "help": finding.help,
     }
+
+
+def _budget_object(report: LintReport) -> dict[str, Any] | None:
+    if report.budget is None:
+        return None
+    from dataprep.budget import budget_object  # there is one, so that its module is loaded already
+
+    return budget_object(report.budget)

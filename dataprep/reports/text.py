@@ -11,6 +11,7 @@ from rich.text import Text
 
 from dataprep.findings import Severity
 from dataprep.linting import UNREADABLE, CodeSummary, LintReport
+from dataprep.reports.budget_text import budget_lines
 from dataprep.rules.base import Level
 from dataprep.rules.table import RULES
 
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 _LONGEST_TEXT = 1000  # characters of one path, field or message
 _STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
 _AREAS = {
-    "P": "parsing", "S": "fields and turns", "T": "tags", "M": "images", "V": "videos", "G": "boxes", "L": "lengths",
+    "P": "parsing", "S": "fields and turns", "T": "tags", "M": "images", "V": "videos", "G": "boxes", "D": "duplicates",
+    "L": "lengths", "C": "balance",
 }  # fmt: skip
 
 
@@ -57,6 +59,11 @@ def print_lint(report: LintReport, console: Console) -> None:
     for _, found in by_weight:
         _print_group(found, console)
     _print_passed(report, console)
+    if report.budget is not None:
+        console.print()
+        for line in budget_lines(report.budget):
+            _print(console, make_visible(line))
+        console.print()
     errors, warnings = report.count(Severity.ERROR), report.count(Severity.WARNING)
     style = "bold red" if errors else "yellow" if warnings else "bold green"
     rejected = f"{report.num_rows_with_errors:,} of {report.num_rows:,} rows"

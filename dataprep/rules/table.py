@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 from dataprep.rules.base import AnyRule
+from dataprep.rules.corpus.answer_repeated import AnswerRepeated
+from dataprep.rules.corpus.labels_unbalanced import LabelsUnbalanced
+from dataprep.rules.corpus.text_only_share import TextOnlyShare
+from dataprep.rules.duplicates.answers_disagree import AnswersDisagree
+from dataprep.rules.duplicates.duplicate_row import DuplicateRow
+from dataprep.rules.duplicates.image_in_both_splits import ImageInBothSplits
+from dataprep.rules.duplicates.picture_in_both_splits import PictureInBothSplits
+from dataprep.rules.duplicates.row_in_both_splits import RowInBothSplits
+from dataprep.rules.duplicates.video_in_both_splits import VideoInBothSplits
 from dataprep.rules.grounding.bbox_type_unknown import BboxTypeUnknown
 from dataprep.rules.grounding.box_corners_swapped import BoxCornersSwapped
 from dataprep.rules.grounding.box_nearly_repeated import BoxNearlyRepeated
@@ -51,6 +60,13 @@ from dataprep.rules.parsing.nesting_too_deep import NestingTooDeep
 from dataprep.rules.parsing.non_finite_number import NonFiniteNumber
 from dataprep.rules.parsing.row_cut_off import RowCutOff
 from dataprep.rules.parsing.row_not_an_object import RowNotAnObject
+from dataprep.rules.spaces.box_as_width_and_height import BoxAsWidthAndHeight
+from dataprep.rules.spaces.box_y_before_x import BoxYBeforeX
+from dataprep.rules.spaces.boxes_on_other_rotation import BoxesOnOtherRotation
+from dataprep.rules.spaces.declared_space_disagrees import DeclaredSpaceDisagrees
+from dataprep.rules.spaces.grid_of_999 import GridOf999
+from dataprep.rules.spaces.row_space_differs import RowSpaceDiffers
+from dataprep.rules.spaces.spaces_mixed import SpacesMixed
 from dataprep.rules.tags.comma_joined_paths import CommaJoinedPaths
 from dataprep.rules.tags.empty_media_entry import EmptyMediaEntry
 from dataprep.rules.tags.fewer_tags_than_media import FewerTagsThanMedia
@@ -142,15 +158,31 @@ RULES: dict[str, type[AnyRule]] = {
     "G409": CaptionMissing,
     "G410": BoxesOnRotatedImage,
     "G411": BoxNormalisedTwice,
+    "G412": DeclaredSpaceDisagrees,
+    "G413": BoxAsWidthAndHeight,
+    "G414": BoxYBeforeX,
+    "G415": BoxesOnOtherRotation,
     "G416": BoxNearlyRepeated,
     "G417": BoxVanishes,
     "G418": CaptionAmbiguous,
+    "G419": GridOf999,
+    "G420": RowSpaceDiffers,
+    "G421": SpacesMixed,
+    "D501": DuplicateRow,
+    "D502": AnswersDisagree,
+    "D503": RowInBothSplits,
+    "D504": ImageInBothSplits,
+    "D505": PictureInBothSplits,
+    "D506": VideoInBothSplits,
     "L601": SampleTooLong,
     "L602": ContextTokenInText,
     "L603": NoTrainedToken,
     "L604": FewTrainedTokens,
     "L605": TileBudgetShrunk,
     "L606": TruncationCutsImage,
+    "C701": TextOnlyShare,
+    "C702": AnswerRepeated,
+    "C703": LabelsUnbalanced,
 }
 
 # Codes of rules that were removed or merged, and where each went; none so far.
