@@ -323,7 +323,7 @@ def _read_elements(start: SourceStart) -> Iterator[RawRow]:
     scanner.position += 1
     if scanner.skip_space():
         location = scanner.location()
-        yield RawRow(location, b"".join([scanner.buffer[scanner.position :], *stream]))
+        yield RawRow(location, b"".join([scanner.buffer[scanner.position :], *scanner.stream]))
 
 
 def _refuse_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
