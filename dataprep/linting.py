@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
+from dataprep.baseline import Baseline, read_baseline
 from dataprep.config import LintConfig
 from dataprep.corpus import Corpus
 from dataprep.findings import Finding, Severity
 from dataprep.pool import run_ordered
 from dataprep.rules.base import CheckedRow, Level
-from dataprep.rules.runner import FOR_CONVERSION, UP_TO_MEDIA, CheckerRecipe, CheckerSet, check_corpus
+from dataprep.rules.runner import FOR_CONVERSION, UP_TO_MEDIA, CheckerRecipe, CheckerSet, check_corpus, check_unused
+from dataprep.sampling import draw_sample
 from dataprep.sources import RawRow, expand_paths, read_rows
 
 CHUNK_ROWS = 512
@@ -56,6 +58,9 @@ class LintReport:
         num_rows_with_errors: Rows that conversion would reject.
         levels: The rungs of the ladder that rows were taken to.
         model_type: The model that the data was checked for, or None.
+        num_accepted: Findings that the baseline accepts; they are counted nowhere else.
+        sampled_from: Rows that the rows checked were drawn from; None if all were checked.
+        stopped: Why the run ended before the last row, as a sentence; None if it did not.
     """
 
     files: list[FileSummary] = field(default_factory=list)
@@ -65,6 +70,9 @@ class LintReport:
     num_rows_with_errors: int = 0
     levels: frozenset[Level] = UP_TO_MEDIA
     model_type: str | None = None
+    num_accepted: int = 0
+    sampled_from: int | None = None
+    stopped: str | None = None
 
     def add(self, findings: Sequence[Finding]) -> None:
         """Take in what was found in one row, or about the whole."""
@@ -85,6 +93,11 @@ class LintReport:
     def has_errors(self) -> bool:
         """Whether any finding is an error."""
         return self.count(Severity.ERROR) > 0
+
+    @property
+    def num_findings(self) -> int:
+        """The number of findings, kept or only counted."""
+        return sum(summary.findings for summary in self.by_code.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,27 +128,56 @@ def lint(
     config = config or LintConfig()
     recipe = CheckerRecipe(config, levels_of(config), config.rules)
     recipe()  # fail on a bad option here, not in a worker
+    baseline = read_baseline(config.baseline)
     report = LintReport(levels=recipe.levels, model_type=config.model_type)
     val_paths = expand_paths(list(config.val))
     summaries = {path: FileSummary(path) for path in [*expand_paths(paths), *val_paths]}
     report.files = list(summaries.values())
     corpus = Corpus(paths=list(summaries), val_paths=frozenset(val_paths))
-    chunks = (chunk for path in summaries for chunk in cut_chunks(read_rows(path)))
-    for verdicts in run_ordered(_check_chunk, chunks, build=recipe, jobs=config.jobs):
-        for verdict in verdicts:
+    for verdicts in run_ordered(_check_chunk, _chunks(report, config), build=recipe, jobs=config.jobs):
+        for count, verdict in enumerate(verdicts, start=1):
             summary = summaries[verdict.path]
             summary.rows += 1
             summary.formats[verdict.row_format] += 1
             report.num_rows_with_errors += any(f.severity is Severity.ERROR for f in verdict.findings)
-            if verdict.findings:
-                report.add(verdict.findings)
-                on_findings(verdict.findings)
+            findings = baseline.without_accepted(verdict.findings)
+            if findings:
+                report.add(findings)
+                on_findings(findings)
+                if config.max_findings is not None and report.num_findings >= config.max_findings:
+                    report.num_rows += count
+                    report.stopped = f"--max-findings {config.max_findings} was reached at {findings[0].location}"
+                    return report
         report.num_rows += len(verdicts)
         progress(len(verdicts))
-    for findings in check_corpus(corpus, recipe):
+    for findings in _check_whole(corpus, recipe, baseline, is_complete=report.sampled_from is None):
         report.add(findings)
         on_findings(findings)
+    report.num_accepted = baseline.num_accepted
     return report
+
+
+def _chunks(report: LintReport, config: LintConfig) -> Iterator[list[RawRow]]:
+    paths = [summary.path for summary in report.files]
+    if config.sample is None:
+        for path in paths:
+            yield from cut_chunks(read_rows(path))
+        return
+    sample = draw_sample(paths, config.sample)
+    report.sampled_from = sample.num_rows
+    for rows in sample.cut_by_file():
+        yield from cut_chunks(rows)
+
+
+def _check_whole(
+    corpus: Corpus, recipe: CheckerRecipe, baseline: Baseline, *, is_complete: bool
+) -> Iterator[Sequence[Finding]]:
+    """Yield what there is to say once all rows have been seen."""
+    for findings in check_corpus(corpus, recipe):
+        yield baseline.without_accepted(findings)
+    if baseline.path is not None and is_complete:
+        # Only what could have been found: an entry of a rule that did not run is not unused.
+        yield check_unused(str(baseline.path), baseline.unmet, recipe)
 
 
 def levels_of(config: LintConfig) -> frozenset[Level]:

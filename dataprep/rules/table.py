@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataprep.rules.base import AnyRule
+from dataprep.rules.corpus.unused_baseline_entry import UnusedBaselineEntry
 from dataprep.rules.grounding.bbox_type_unknown import BboxTypeUnknown
 from dataprep.rules.grounding.box_corners_swapped import BoxCornersSwapped
 from dataprep.rules.grounding.box_outside_image import BoxOutsideImage
@@ -105,6 +106,7 @@ RULES: dict[str, type[AnyRule]] = {
     "G410": BoxesOnRotatedImage,
     "L601": SampleTooLong,
     "L602": ContextTokenInText,
+    "C704": UnusedBaselineEntry,
 }
 
 # Codes of rules that were removed or merged, and where each went; none so far.
