@@ -38,11 +38,12 @@ class FileSummary:
 
 @dataclass(slots=True)
 class CodeSummary:
-    """All findings of one rule: how many, of how many rows, and the first few."""
+    """All findings of one rule: how many, of how many rows, how many with a safe fix, and the first few."""
 
     severity: Severity
     findings: int = 0
     rows: int = 0
+    fixable: int = 0
     first: list[Finding] = field(default_factory=list)
 
 
@@ -80,6 +81,7 @@ class LintReport:
         for finding in findings:
             summary = self.by_code.setdefault(finding.code, CodeSummary(finding.severity))
             summary.findings += 1
+            summary.fixable += finding.fix is not None and finding.fix.is_safe
             if len(summary.first) < _FIRST_FINDINGS:
                 summary.first.append(finding)
         for code in {finding.code for finding in findings}:
