@@ -134,6 +134,20 @@ class ReportConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class FixConfig:
+    """Whether rows are mended, and what becomes of them."""
+
+    fix: bool = False
+    """Apply safe fixes, into new files."""
+    unsafe_fixes: bool = False
+    """Apply unsafe fixes too."""
+    diff: bool = False
+    """Print what would change; write nothing."""
+    fixed_out: Path | None = None
+    """The new file, for a single data file; None is its name with ``.fixed.jsonl``."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ConvertConfig(RowConfig):
     """How to convert."""
 
