@@ -256,18 +256,17 @@ def _hash(raw: RawRow) -> str:
 
 def diff_lines(path: str, config: LintConfig, *, unsafe: bool, baseline: Baseline) -> Iterator[bytes]:
     """Yield a unified diff, without context, of what :func:`fix_file` would do; nothing if there is nothing to mend."""
-    shift = 0
+    has_heading, dropped = False, 0
     for mended in mend_rows(path, config, unsafe=unsafe, baseline=baseline):
         if not mended.applied:
             continue
-        if not shift:
+        if not has_heading:
             yield f"--- {path}\n+++ {fixed_path_of(path)}\n".encode("utf-8", "surrogateescape")
-            shift = 1  # the heading has been written
+            has_heading = True
         line = mended.raw.location.line
-        dropped = shift - 1
-        head = f"@@ -{line} +{line - dropped - (mended.text is None)}{',0' if mended.text is None else ''} @@\n"
-        yield head.encode() + b"-" + _copy(mended.raw) + b"\n"
+        old = b"-" + _copy(mended.raw) + b"\n"
         if mended.text is None:
-            shift += 1
+            dropped += 1
+            yield f"@@ -{line} +{line - dropped},0 @@\n".encode() + old
         else:
-            yield b"+" + mended.text + b"\n"
+            yield f"@@ -{line} +{line - dropped} @@\n".encode() + old + b"+" + mended.text + b"\n"

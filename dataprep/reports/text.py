@@ -89,9 +89,7 @@ def _group_lines(summary: CodeSummary, paint: Paint) -> list[str]:
     lines = [""]
     for finding in summary.first:
         field = f" {plain(finding.field)}:" if finding.field else ""
-        lines.append(
-            f"{plain(str(finding.location))}:{field} {paint(finding.code, style)} {plain(finding.message)}"
-        )
+        lines.append(f"{plain(str(finding.location))}:{field} {paint(finding.code, style)} {plain(finding.message)}")
     more = summary.findings - len(summary.first)
     if more:
         lines.append(paint(f"  +{more:,} more {code} in {summary.rows:,} rows (all of them: --format concise)", "dim"))

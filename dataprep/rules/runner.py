@@ -280,9 +280,7 @@ def check_corpus(corpus: Corpus, recipe: CheckerRecipe) -> Iterator[list[Finding
         ]
 
 
-def check_unused(
-    path: str, unmet: Callable[[Iterable[str]], Iterable[object]], recipe: CheckerRecipe
-) -> list[Finding]:
+def check_unused(path: str, unmet: Callable[[Iterable[str]], Iterable[object]], recipe: CheckerRecipe) -> list[Finding]:
     """Return the findings of C704: one for each entry of a baseline that accepts nothing.
 
     Args:
