@@ -5,6 +5,7 @@ An option that is given counts; otherwise the file's value, otherwise the defaul
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -32,7 +33,7 @@ def lint_command(
     paths: Paths,
     for_model: Annotated[
         str | None,
-        _option("--for", "--model-type", group=MEANING, help="Model type, such as internvl2-8b: adds what it cannot do.",
+        _option("--for", "--model-type", group=MEANING, help="Model type, such as internvl2-8b: adds its limits.",
                 autocompletion=complete_model_type),
     ] = None,
     model: Annotated[
@@ -127,7 +128,8 @@ def lint_command(
         int | None, _option("--video-frames", group=MEDIA, help="Frames taken from each video. Default: 8.")
     ] = None,
     media_root: Annotated[
-        Path | None, _option("--media-root", group=MEDIA, help="Where media paths start. Default: the data file's folder.")
+        Path | None,
+        _option("--media-root", group=MEDIA, help="Where media paths start. Default: the data file's folder."),
     ] = None,
     allow_urls: Annotated[
         bool | None, _option("--allow-urls/--no-allow-urls", group=MEDIA, help="Fetch media given as URLs.")
@@ -224,7 +226,7 @@ def _per_file_ignores(values: list[str]) -> tuple[tuple[str, tuple[str, ...]], .
 
 
 _FIELDS = {"for_model": "model_type", "severity": "severities"}
-_CONVERT = {
+_CONVERT: dict[str, Callable[[Any], Any]] = {
     "select": _split, "extend_select": _split, "ignore": _split, "severity": _severities,
     "per_file_ignores": _per_file_ignores, "val": tuple,
 }  # fmt: skip

@@ -90,7 +90,8 @@ def check_table(table: dict[str, Any], path: Path) -> dict[str, Any]:
         ConfigError: If the table does not obey its schema, with the nearest known name for an unknown one.
     """
     table = {key.replace("_", "-"): value for key, value in table.items()}
-    properties: dict[str, Any] = load_schema("lint.config")["properties"]  # type: ignore[assignment]
+    schema: Any = load_schema("lint.config")
+    properties: dict[str, Any] = schema["properties"]
     for key, value in table.items():
         if key not in properties:
             near = difflib.get_close_matches(key, properties, n=1)
@@ -118,7 +119,7 @@ def _check_value(value: object, schema: dict[str, Any]) -> str | None:
         is_good = isinstance(value, int) and not isinstance(value, bool) and value >= least
         most = schema.get("maximum")
         range_words = f"a whole number from {least} to {most}" if most is not None else f"a whole number from {least}"
-        return None if is_good and (most is None or value <= most) else range_words  # type: ignore[operator]
+        return None if is_good and (most is None or value <= most) else range_words
     if kind == "string":
         return None if isinstance(value, str) else "text"
     if kind == "array":

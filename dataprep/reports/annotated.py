@@ -1,9 +1,9 @@
 """A copy of the rows as JSON Lines in which every row with findings says so itself, under ``_lint``.
 
 Rows without findings are copied byte for byte; in the others ``_lint`` is put before the last brace and all else stays
-as it is. A row that cannot be parsed is kept whole as text: ``{"_lint": [...], "_line": "the row"}``. Marks of an earlier
-run are taken out. Findings wait in a temporary file until the rows are read again, so memory holds only those about
-whole data sets.
+as it is. A row that cannot be parsed is kept whole as text: ``{"_lint": [...], "_line": "the row"}``. Marks of an
+earlier run are taken out. Findings wait in a temporary file until the rows are read again, so memory holds only those
+about whole data sets.
 
 ``_lint`` is no part of a row's content: hashes of rows leave it out (``dataprep.records.hash_row``), and no rule takes
 it for an unknown field.

@@ -101,7 +101,7 @@ def _image_of(record: Record, match: re.Match[str] | None) -> int:
     return objects[number].image if number < len(objects) else 0
 
 
-def _boxes_on(record: Record, image: int) -> list[tuple[int, str, Sequence[float]]]:
+def _boxes_on(record: Record, image: int) -> Sequence[tuple[int, str, Sequence[float]]]:
     """Return number, type and corners of the boxes on an image."""
     return [
         (number, entry.bbox_type, box)
@@ -118,7 +118,7 @@ def _open(data: bytes, *, apply_exif: bool) -> Image:
 
 
 def _encode(
-    image: Image, boxes: list[tuple[int, str, Sequence[float]]], blamed: int | None, size: tuple[int, int]
+    image: Image, boxes: Sequence[tuple[int, str, Sequence[float]]], blamed: int | None, size: tuple[int, int]
 ) -> str:
     from PIL import Image as PillowImage
     from PIL import ImageDraw
