@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from dataprep.findings import Finding
+from dataprep.findings import Finding, Severity
 from dataprep.linting import LintReport
 from dataprep.reports.reporter import ReportContext
 from dataprep.reports.visible import plain
@@ -39,13 +39,13 @@ class DropsReporter:
 
     def __init__(self, context: ReportContext) -> None:
         self._write = context.write
-        self._least = "error" if context.report.fail_on == "never" else context.report.fail_on
+        self._least = Severity("error" if context.report.fail_on == "never" else context.report.fail_on)
 
     def take(self, findings: Sequence[Finding]) -> None:
         """Print a line for each row."""
         codes: dict[tuple[str, int], dict[str, None]] = {}
         for finding in findings:
-            if finding.location.line and finding.severity.rank <= type(finding.severity)(self._least).rank:
+            if finding.location.line and finding.severity.rank <= self._least.rank:
                 codes.setdefault((finding.location.path, finding.location.line), {})[finding.code] = None
         for (path, line), found in codes.items():
             # A path is left as it is but for what would break the line.

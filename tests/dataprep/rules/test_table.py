@@ -25,6 +25,7 @@ from dataprep.sources import RawRow
 
 FOLDERS = {
     "P0": "parsing", "S1": "turns", "T2": "tags", "M30": "images", "V35": "videos", "G4": "grounding", "L6": "lengths",
+    "C7": "corpus",
 }  # fmt: skip
 SECTIONS = ["What it does", "Why it matters", "Example", "Use instead", "Options", "Source"]
 MEDIA_FOLDER = Path(dataprep.media.__path__[0])
