@@ -12,6 +12,7 @@ finding that is still there then brings its fix along, made for the row as it is
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,10 @@ from dataprep.findings import Edit, Fix
 from dataprep.sources import parse_embedded
 
 Path = tuple[str | int, ...]
+
+DROP_ROW = Fix(label="leave the row out", is_safe=False, drops_row=True)
+
+_STEP = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +44,34 @@ class FixedRow:
     is_dropped: bool = False
     applied: tuple[Fix, ...] = ()
     postponed: tuple[Fix, ...] = ()
+
+
+def path_of(field: str) -> Path:
+    """Return the path that a field of a finding names: ``objects[3].bbox`` is ("objects", 3, "bbox")."""
+    return tuple(int(index) if index else key for index, key in _STEP.findall(field))
+
+
+def value_at(row: Mapping[str, Any], path: Path) -> Any:
+    """Return the value at a path, also inside JSON that is held as text; None if there is none."""
+    node: Any = row
+    for step in path:
+        if isinstance(node, str):
+            try:
+                node = parse_embedded(node)
+            except ValueError:
+                return None
+        if isinstance(node, Mapping) and isinstance(step, str):
+            node = node.get(step)
+        elif isinstance(node, list) and isinstance(step, int) and step < len(node):
+            node = node[step]
+        else:
+            return None
+    return node
+
+
+def set_value(field: str, value: object) -> Edit:
+    """Return the edit that sets the field that a finding names."""
+    return Edit(path=path_of(field), value=value)
 
 
 def apply_fix(row: Mapping[str, Any], fix: Fix) -> dict[str, Any]:
