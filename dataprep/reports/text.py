@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Callable, Sequence
 
@@ -150,7 +151,10 @@ def _next_command(report: LintReport, context: ReportContext) -> str:
         return f"dataprep explain {failing[0]}"
     if not report.num_rows:
         return "check the path: there is not a single row"
-    return f"dataprep convert {files} --for {report.model_type or 'MODEL_TYPE'} --model DIR --out shards"
+    # What is accepted, or said to be no error, is rejected all the same.
+    ratio = math.ceil(100 * report.num_rows_with_errors / report.num_rows) / 100
+    loss = f" --on-bad skip --max-bad-ratio {ratio}" if report.num_rows_with_errors else ""
+    return f"dataprep convert {files} --for {report.model_type or 'MODEL_TYPE'} --model DIR --out shards{loss}"
 
 
 def shell_argument(path: str) -> str:

@@ -171,6 +171,8 @@ def test_what_makes_the_run_fail_comes_next() -> None:
     report = make_report(make_finding(1, "T202"))
     assert show(report, fail_on="error").splitlines()[-1].startswith("Next: dataprep convert")
     assert show(report, fail_on="warning").splitlines()[-1] == "Next: dataprep explain T202"
+    report.num_rows_with_errors = 7  # accepted by a baseline
+    assert show(report).splitlines()[-1].endswith(" --out shards --on-bad skip --max-bad-ratio 0.07")
 
 
 def test_notes_are_counted_where_there_are_some() -> None:
