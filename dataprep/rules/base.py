@@ -58,6 +58,7 @@ class CheckedRow:
         layout: The rendering, if nothing was wrong so far (level 4).
         num_tokens: Its length in tokens (level 4).
         num_image_tokens: How many of these are context tokens (level 4).
+        part_tokens: Tokens of each part of the layout (level 4).
         findings: What the rules have said.
     """
 
@@ -72,6 +73,7 @@ class CheckedRow:
     layout: Layout | None = None
     num_tokens: int | None = None
     num_image_tokens: int = 0
+    part_tokens: tuple[int, ...] = ()
     findings: list[Finding] = field(default_factory=list)
 
     @property

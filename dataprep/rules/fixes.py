@@ -69,6 +69,12 @@ def value_at(row: Mapping[str, Any], path: Path) -> Any:
     return node
 
 
+def text_at(row: Mapping[str, Any] | None, field: str) -> str | None:
+    """Return the text in the field that a finding names; None if it is no plain text there."""
+    value = None if row is None else value_at(row, path_of(field))
+    return value if isinstance(value, str) else None
+
+
 def set_value(field: str, value: object) -> Edit:
     """Return the edit that sets the field that a finding names."""
     return Edit(path=path_of(field), value=value)

@@ -6,9 +6,13 @@ from dataprep.rules.base import AnyRule
 from dataprep.rules.corpus.unused_baseline_entry import UnusedBaselineEntry
 from dataprep.rules.grounding.bbox_type_unknown import BboxTypeUnknown
 from dataprep.rules.grounding.box_corners_swapped import BoxCornersSwapped
+from dataprep.rules.grounding.box_nearly_repeated import BoxNearlyRepeated
+from dataprep.rules.grounding.box_normalised_twice import BoxNormalisedTwice
 from dataprep.rules.grounding.box_outside_image import BoxOutsideImage
+from dataprep.rules.grounding.box_vanishes import BoxVanishes
 from dataprep.rules.grounding.box_without_area import BoxWithoutArea
 from dataprep.rules.grounding.boxes_on_rotated_image import BoxesOnRotatedImage
+from dataprep.rules.grounding.caption_ambiguous import CaptionAmbiguous
 from dataprep.rules.grounding.caption_missing import CaptionMissing
 from dataprep.rules.grounding.object_image_out_of_range import ObjectImageOutOfRange
 from dataprep.rules.grounding.object_malformed import ObjectMalformed
@@ -33,7 +37,11 @@ from dataprep.rules.images.path_outside_root import PathOutsideRoot
 from dataprep.rules.images.transparent_image import TransparentImage
 from dataprep.rules.images.url_not_allowed import UrlNotAllowed
 from dataprep.rules.lengths.context_token_in_text import ContextTokenInText
+from dataprep.rules.lengths.few_trained_tokens import FewTrainedTokens
+from dataprep.rules.lengths.no_trained_token import NoTrainedToken
 from dataprep.rules.lengths.sample_too_long import SampleTooLong
+from dataprep.rules.lengths.tile_budget_shrunk import TileBudgetShrunk
+from dataprep.rules.lengths.truncation_cuts_image import TruncationCutsImage
 from dataprep.rules.parsing.byte_order_mark import ByteOrderMark
 from dataprep.rules.parsing.duplicate_key import DuplicateKey
 from dataprep.rules.parsing.file_without_rows import FileWithoutRows
@@ -51,6 +59,8 @@ from dataprep.rules.tags.inline_and_listed_media import InlineAndListedMedia
 from dataprep.rules.tags.media_in_answer import MediaInAnswer
 from dataprep.rules.tags.more_tags_than_media import MoreTagsThanMedia
 from dataprep.rules.tags.special_token_in_text import SpecialTokenInText
+from dataprep.rules.tags.tag_in_system import TagInSystem
+from dataprep.rules.tags.tag_misspelt import TagMisspelt
 from dataprep.rules.tags.text_between_images import TextBetweenImages
 from dataprep.rules.turns.answer_missing import AnswerMissing
 from dataprep.rules.turns.empty_query_after_answer import EmptyQueryAfterAnswer
@@ -96,6 +106,8 @@ RULES: dict[str, type[AnyRule]] = {
     "T206": EmptyMediaEntry,
     "T207": CommaJoinedPaths,
     "T208": TextBetweenImages,
+    "T209": TagInSystem,
+    "T210": TagMisspelt,
     "M301": ImageFileMissing,
     "M302": ImageUnreadable,
     "M303": ImageFileEmpty,
@@ -130,8 +142,16 @@ RULES: dict[str, type[AnyRule]] = {
     "G408": ObjectsWithoutImage,
     "G409": CaptionMissing,
     "G410": BoxesOnRotatedImage,
+    "G411": BoxNormalisedTwice,
+    "G416": BoxNearlyRepeated,
+    "G417": BoxVanishes,
+    "G418": CaptionAmbiguous,
     "L601": SampleTooLong,
     "L602": ContextTokenInText,
+    "L603": NoTrainedToken,
+    "L604": FewTrainedTokens,
+    "L605": TileBudgetShrunk,
+    "L606": TruncationCutsImage,
     "C704": UnusedBaselineEntry,
 }
 

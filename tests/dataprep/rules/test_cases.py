@@ -3,7 +3,7 @@
 A case is a ``row`` (or the ``text`` or ``hex`` of one), ``files`` to make beside it and ``options``. ``a.png`` (40x30)
 and ``b.png`` (20x20) are always there. A failing row names the finding's ``field`` and parts of its ``message``, and
 in ``also`` every other code that it raises: nothing else may be said about it. ``fix`` is what the finding's fix makes
-of the row (``drop`` leaves it out), ``is_safe: false`` marks fixes that guess; the mended row must be clean of the rule.
+of the row (``drop`` leaves it out), ``is_safe: false`` marks fixes that guess; the mended row must be clean of it.
 """
 
 from __future__ import annotations
