@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from dataprep import lint
 from dataprep.baseline import Baseline, BaselineEntry
@@ -22,7 +23,7 @@ from dataprep.fixing import FixSummary, diff_lines, fix_file, fixed_path_of, led
 from dataprep.records import hash_row
 from dataprep.rules.base import CheckedRow, Rule, RuleContext
 from dataprep.rules.table import RULES
-from tests.dataprep.conversions import text_row, write_rows
+from tests.dataprep.conversions import text_row, write_png, write_rows
 
 Make = Callable[[CheckedRow], Fix | None]
 
@@ -266,3 +267,35 @@ def test_the_diff_is_what_patch_makes_of_the_file(tmp_path: Path, patch: Any) ->
     assert done.returncode == 0, done.stdout
     assert patched.read_bytes() == b"".join(read(mend(source, unsafe=True)))
     assert list(diff_lines(str(fixed_path_of(str(source))), config, unsafe=True, baseline=Baseline())) == []
+
+
+def rows_of_all_rules() -> list[bytes]:
+    """The rows that the rules' own cases say are bad, as far as they fit on one line."""
+    rows = []
+    for path in sorted((Path(__file__).parent / "rules" / "cases").glob("*.yaml")):
+        for case in yaml.safe_load(path.read_text(encoding="utf-8")).get("fail", []):
+            if "row" in case:
+                rows.append(json.dumps(case["row"], ensure_ascii=False).encode("utf-8", "surrogatepass"))
+            elif "text" in case and "\n" not in case["text"].strip():
+                rows.append(case["text"].strip().encode())
+            elif "hex" in case and b"\n" not in bytes.fromhex(case["hex"]):
+                rows.append(bytes.fromhex(case["hex"]))
+    return [row for row in rows if row.strip()]
+
+
+@pytest.mark.parametrize("unsafe", [False, True], ids=["safe", "unsafe"])
+def test_a_second_run_over_the_rows_of_all_rules_has_nothing_to_mend(tmp_path: Path, unsafe: bool) -> None:
+    for name, size in (("a.png", (40, 30)), ("b.png", (20, 20))):
+        write_png(tmp_path / name, (200, 60, 20), size)
+    source = tmp_path / "rows.jsonl"
+    source.write_bytes(b"".join(row + b"\n" for row in rows_of_all_rules()))
+    config = LintConfig()
+    first = fix_file(str(source), config, unsafe=unsafe, baseline=Baseline())
+    assert len(first.by_code) >= 8
+    assert first.fixed_path is not None
+    again = fix_file(str(first.fixed_path), config, unsafe=unsafe, baseline=Baseline())
+    assert again.by_code == {}, again.by_code
+    left = lint([str(first.fixed_path)], config)
+    assert not [f for f in left.findings if f.fix is not None and (f.fix.is_safe or unsafe)]
+    kept = len(source.read_bytes().splitlines()) - first.dropped
+    assert len(first.fixed_path.read_bytes().splitlines()) == kept == left.num_rows
