@@ -144,9 +144,10 @@ def _passed(report: LintReport) -> list[str]:
 def _next_command(report: LintReport, context: ReportContext) -> str:
     # Standard input can be checked, but neither mended nor converted.
     files = " ".join("DATA" if summary.path == "-" else shell_argument(summary.path) for summary in report.files)
+    root = f" --media-root {shell_argument(str(context.lint.media_root))}" if context.lint.media_root else ""
     failing = [code for code, found in by_weight(report) if context.fails(found.severity)]
     if any(report.by_code[code].fixable for code in failing):
-        return f"dataprep lint {files} --fix"
+        return f"dataprep lint {files}{root} --fix"
     if failing:
         return f"dataprep explain {failing[0]}"
     if not report.num_rows:
@@ -154,7 +155,7 @@ def _next_command(report: LintReport, context: ReportContext) -> str:
     # What is accepted, or said to be no error, is rejected all the same.
     ratio = math.ceil(100 * report.num_rows_with_errors / report.num_rows) / 100
     loss = f" --on-bad skip --max-bad-ratio {ratio}" if report.num_rows_with_errors else ""
-    return f"dataprep convert {files} --for {report.model_type or 'MODEL_TYPE'} --model DIR --out shards{loss}"
+    return f"dataprep convert {files} --for {report.model_type or 'MODEL_TYPE'} --model DIR --out shards{root}{loss}"
 
 
 def shell_argument(path: str) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -147,6 +149,46 @@ def test_lint_of_good_rows_loads_nothing_that_prints_or_mends(inside: Path) -> N
         [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60, cwd=inside
     )
     assert done.returncode == 0, done.stderr
+
+
+def call_on_terminal(*arguments: str, folder: Path, **environment: str) -> str:
+    """Run the command on a terminal of its own; return what it shows."""
+    main_end, terminal = pty.openpty()
+    program = "import sys; from dataprep.cli import main; sys.argv = ['dataprep', *sys.argv[1:]]; main()"
+    variables = {key: value for key, value in os.environ.items() if key != "NO_COLOR"}
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, *arguments], stdin=terminal, stdout=terminal, stderr=terminal, cwd=folder,
+        env=variables | {"TERM": "xterm", "COLUMNS": "100"} | environment,
+    )  # fmt: skip
+    os.close(terminal)
+    pieces = []
+    with os.fdopen(main_end, "rb", buffering=0) as stream, contextlib.suppress(OSError):  # EIO: nobody writes any more
+        while piece := stream.read(1 << 16):
+            pieces.append(piece)
+    process.wait(60)
+    return b"".join(pieces).decode()
+
+
+def test_a_terminal_gets_colours_unless_it_wants_none(inside: Path) -> None:
+    assert "\x1b[1;31mM301\x1b[0m" in call_on_terminal("lint", "bad.jsonl", folder=inside)
+    assert "\x1b[1;31mM301" not in call_on_terminal("lint", "bad.jsonl", folder=inside, NO_COLOR="1")
+    assert "\x1b" not in call_on_terminal("lint", "bad.jsonl", "--format", "concise", folder=inside)
+
+
+def test_a_terminal_gets_pages_of_rules_laid_out(inside: Path) -> None:
+    shown = call_on_terminal("explain", "G402", folder=inside)
+    assert "G402 box-outside-image" in shown
+    assert "## What it does" not in shown
+    assert "What it does" in shown
+
+
+def test_a_terminal_gets_a_harmless_diff(inside: Path) -> None:
+    row = {"query": "q\u202e\x9b31m", "response": "r", "image": "a.png"}
+    (inside / "odd.jsonl").write_text(json.dumps(row, ensure_ascii=False) + "\n", encoding="utf-8")
+    shown = call_on_terminal("lint", "odd.jsonl", "--diff", folder=inside)
+    assert "+{" in shown
+    assert "\\u202e\\x9b31m" in shown
+    assert not {"\u202e", "\x9b", "\x1b"} & set(shown)
 
 
 def test_words_are_completed() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from dataprep import lint
+from dataprep.config import LintConfig
 from dataprep.findings import Fix, Severity
 from dataprep.linting import FileSummary, LintReport
 from dataprep.rules.runner import FOR_CONVERSION
@@ -173,6 +174,14 @@ def test_what_makes_the_run_fail_comes_next() -> None:
     assert show(report, fail_on="warning").splitlines()[-1] == "Next: dataprep explain T202"
     report.num_rows_with_errors = 7  # accepted by a baseline
     assert show(report).splitlines()[-1].endswith(" --out shards --on-bad skip --max-bad-ratio 0.07")
+
+
+def test_the_next_command_finds_the_media_again(tmp_path: Path) -> None:
+    lint_config = LintConfig(media_root=tmp_path)
+    assert show(make_report(), lint=lint_config).splitlines()[-1].endswith(f" --out shards --media-root {tmp_path}")
+    fix = Fix(label="mend", is_safe=True)
+    report = make_report(make_finding(1, fix=fix))
+    assert show(report, lint=lint_config).splitlines()[-1].endswith(f" --media-root {tmp_path} --fix")
 
 
 def test_notes_are_counted_where_there_are_some() -> None:
