@@ -14,7 +14,7 @@ from dataprep.findings import Finding, Severity
 from dataprep.pool import run_ordered
 from dataprep.rules.base import CheckedRow, Level
 from dataprep.rules.runner import FOR_CONVERSION, UP_TO_MEDIA, CheckerRecipe, CheckerSet, check_corpus, check_unused
-from dataprep.sampling import draw_sample
+from dataprep.sampling import draw_rows
 from dataprep.sources import RawRow, expand_paths, read_rows
 
 CHUNK_ROWS = 512
@@ -165,9 +165,9 @@ def _chunks(report: LintReport, config: LintConfig) -> Iterator[list[RawRow]]:
         for path in paths:
             yield from cut_chunks(read_rows(path))
         return
-    sample = draw_sample(paths, config.sample)
-    report.sampled_from = sample.num_rows
-    for rows in sample.cut_by_file():
+    drawn = draw_rows(paths, config.sample)
+    report.sampled_from = drawn.num_rows
+    for rows in drawn.cut_by_file():
         yield from cut_chunks(rows)
 
 

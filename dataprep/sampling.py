@@ -11,7 +11,7 @@ from dataprep.sources import RawRow, read_rows
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class DrawnRows:
     """Rows that were drawn.
 
     Attributes:
@@ -32,10 +32,10 @@ class Sample:
             rows = rows[len(inside) :]
 
 
-def draw_sample(paths: Iterable[str], size: int) -> Sample:
+def draw_rows(paths: Iterable[str], size: int) -> DrawnRows:
     """Read data files and keep the rows with the smallest hashes; memory holds ``size`` rows.
 
-    A row is drawn for its text, not for its place: appending rows or moving them changes the sample little. Rows with
+    A row is drawn for its text, not for its place: appending rows or moving them changes little of what is drawn. Rows with
     the same text stand or fall together, but for the last of them.
 
     Raises:
@@ -53,4 +53,4 @@ def draw_sample(paths: Iterable[str], size: int) -> Sample:
                 heapq.heappush(heap, entry)
             elif entry[:2] > heap[0][:2]:
                 heapq.heapreplace(heap, entry)
-    return Sample([row for _, _, row in sorted(heap, key=lambda entry: -entry[1])], number)
+    return DrawnRows([row for _, _, row in sorted(heap, key=lambda entry: -entry[1])], number)

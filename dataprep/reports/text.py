@@ -60,7 +60,9 @@ def _head(report: LintReport) -> list[str]:
         lines.append(f"+{len(rest):,} more files: {sum(summary.rows for summary in rest):,} rows")
     if report.sampled_from is not None:
         share = report.num_rows / max(1, report.sampled_from)
-        lines.append(f"a sample: {report.num_rows:,} of {report.sampled_from:,} rows ({share:.2%}) were checked")
+        lines.append(
+            f"{report.num_rows:,} of {report.sampled_from:,} rows ({share:.2%}) were checked, drawn by --sample"
+        )
     return lines
 
 

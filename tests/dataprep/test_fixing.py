@@ -19,7 +19,7 @@ from dataprep.baseline import Baseline, BaselineEntry
 from dataprep.config import LintConfig, RuleConfig
 from dataprep.errors import ConfigError
 from dataprep.findings import Edit, Fix, Problem
-from dataprep.fixing import FixSummary, diff_lines, fix_file, fixed_path_of, ledger_path_of, spell
+from dataprep.fixing import MOST_ROUNDS, FixSummary, diff_lines, fix_file, fixed_path_of, ledger_path_of, spell
 from dataprep.records import hash_row
 from dataprep.rules.base import CheckedRow, Rule, RuleContext
 from dataprep.rules.table import RULES
@@ -139,6 +139,17 @@ def test_fixes_that_undo_one_another_end(tmp_path: Path, patch: Any) -> None:
     source = write_rows(tmp_path / "rows.jsonl", [{"query": "q", "response": "r", "a": 1}])
     summary = mend(source)
     assert read(summary) == [b'{"query": "q", "response": "r", "b": 1}\n']
+
+
+def test_a_fix_that_never_ends_is_ended(tmp_path: Path, patch: Any) -> None:
+    def grow(row: CheckedRow) -> Fix | None:
+        if row.value is None:
+            return None
+        return Fix(label="grow", is_safe=True, edits=(Edit(path=("query",), value=f"{row.value['query']}x"),))
+
+    patch("S103", grow)
+    source = write_rows(tmp_path / "rows.jsonl", [{"query": "", "response": "r"}])
+    assert json.loads(read(mend(source))[0])["query"] == "x" * MOST_ROUNDS
 
 
 def test_unsafe_fixes_are_applied_only_when_asked_for(tmp_path: Path, patch: Any) -> None:

@@ -101,7 +101,7 @@ def test_a_budget_ends_the_run_and_says_where(bad: str, capfd: Capture) -> None:
 def test_a_sample_says_its_share(tmp_path: Path, capfd: Capture) -> None:
     source = write_rows(tmp_path / "rows.jsonl", [text_row(number) for number in range(400)])
     assert run(source, sample=100) == 0
-    assert "a sample: 100 of 400 rows (25.00%) were checked" in capfd.readouterr().out
+    assert "100 of 400 rows (25.00%) were checked, drawn by --sample" in capfd.readouterr().out
     assert run(source, sample=100, format="json") == 0
     first = capfd.readouterr().out
     assert json.loads(first)["summary"]["sampled_from"] == 400

@@ -13,8 +13,8 @@ class UnusedBaselineEntry(AnyRule):
 
     ## What it does
     Reports each entry of the file given with `--baseline` whose rule ran and found nothing to accept: the row has been
-    mended, changed or taken out. Says nothing after a run over a sample (`--sample`) or one that was stopped
-    (`--max-findings`), nor about rules that did not run.
+    mended, changed or taken out. Says nothing after a run over some of the rows (`--sample`) or one that was
+    stopped (`--max-findings`), nor about rules that did not run.
     ## Why it matters
     An entry that nobody needs hides the same defect when it comes back.
     ## Example

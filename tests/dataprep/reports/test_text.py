@@ -156,7 +156,7 @@ def test_what_was_left_out_of_the_run_is_said() -> None:
     report = make_report(make_finding(1), num_rows=50)
     report.sampled_from, report.num_accepted, report.stopped = 2000, 7, "--max-findings 1 was reached at rows.jsonl:1"
     text = show(report)
-    assert "a sample: 50 of 2,000 rows (2.50%) were checked" in text
+    assert "50 of 2,000 rows (2.50%) were checked, drawn by --sample" in text
     assert "7 more findings are accepted by" in text
     assert "stopped: --max-findings 1 was reached at rows.jsonl:1; the rows behind it were not checked" in text
     assert "passed:" not in text
