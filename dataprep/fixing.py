@@ -20,12 +20,12 @@ from dataprep.errors import ConfigError
 from dataprep.findings import Finding, Fix
 from dataprep.linting import cut_chunks, levels_of
 from dataprep.pool import run_ordered
-from dataprep.records import hash_row, hash_text
+from dataprep.row_hashes import hash_raw
 from dataprep.rules.base import CheckedRow
 from dataprep.rules.fixes import apply_fixes
 from dataprep.rules.runner import CheckerRecipe, CheckerSet, RowChecker
 from dataprep.shards.atomic import atomic_file
-from dataprep.sources import RawRow, parse_row, read_rows
+from dataprep.sources import RawRow, read_rows
 
 MOST_ROUNDS = 10
 """How often one row is checked and mended; real rows need two."""
@@ -234,7 +234,7 @@ def _count(mended: MendedRow, summary: FixSummary) -> None:
 
 def _ledger_entries(mended: MendedRow, line: int) -> Iterator[bytes]:
     location = mended.raw.location
-    after = None if mended.text is None else _hash(RawRow(location, mended.text))
+    after = None if mended.text is None else hash_raw(RawRow(location, mended.text)).hex()
     for fix in mended.applied:
         entry = {
             "path": location.path,
@@ -243,15 +243,10 @@ def _ledger_entries(mended: MendedRow, line: int) -> Iterator[bytes]:
             "code": fix.code,
             "label": fix.label,
             "safe": fix.is_safe,
-            "before": _hash(mended.raw),
+            "before": hash_raw(mended.raw).hex(),
             "after": after,
         }
         yield json.dumps(entry, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
-
-
-def _hash(raw: RawRow) -> str:
-    value, _ = parse_row(raw)
-    return (hash_row(value) if value is not None else hash_text(raw.text)).hex()
 
 
 def diff_lines(path: str, config: LintConfig, *, unsafe: bool, baseline: Baseline) -> Iterator[bytes]:

@@ -12,6 +12,7 @@ from dataprep.config import LintConfig
 from dataprep.corpus import Corpus
 from dataprep.findings import Finding, Severity
 from dataprep.pool import run_ordered
+from dataprep.row_hashes import with_row_hashes
 from dataprep.rules.base import CheckedRow, Level
 from dataprep.rules.runner import FOR_CONVERSION, UP_TO_MEDIA, CheckerRecipe, CheckerSet, check_corpus, check_unused
 from dataprep.sampling import draw_rows
@@ -175,7 +176,7 @@ def _check_whole(
     corpus: Corpus, recipe: CheckerRecipe, baseline: Baseline, *, is_complete: bool
 ) -> Iterator[Sequence[Finding]]:
     """Yield what there is to say once all rows have been seen."""
-    for findings in check_corpus(corpus, recipe):
+    for findings in with_row_hashes(check_corpus(corpus, recipe)):
         yield baseline.without_accepted(findings)
     if baseline.path is not None and is_complete:
         # Only what could have been found: an entry of a rule that did not run is not unused.
