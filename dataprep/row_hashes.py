@@ -1,7 +1,7 @@
 """Give findings about rows, made when all rows had gone by, the hashes of their rows.
 
-Rules about whole data sets remember numbers, not rows. A baseline and a fingerprint need the hash of the row, so the rows
-that such findings name are read again: rarely many, and a pass over the file for each hundred thousand findings.
+Rules about whole data sets remember numbers, not rows. A baseline and a fingerprint need the hash of the row, so the
+rows that such findings name are read again: rarely many, and in one pass over the file for every 50,000 findings.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataprep.findings import Finding
 from dataprep.records import hash_row, hash_text
 from dataprep.sources import RawRow, parse_row, read_rows
 
-MOST_AT_ONCE = 100_000
+MOST_AT_ONCE = 50_000
 
 
 def hash_raw(raw: RawRow) -> bytes:

@@ -35,8 +35,8 @@ class DrawnRows:
 def draw_rows(paths: Iterable[str], size: int) -> DrawnRows:
     """Read data files and keep the rows with the smallest hashes; memory holds ``size`` rows.
 
-    A row is drawn for its text, not for its place: appending rows or moving them changes little of what is drawn. Rows with
-    the same text stand or fall together, but for the last of them.
+    A row is drawn for its text, not for its place: appending rows or moving them changes little of what is drawn.
+    Rows with the same text stand or fall together, but for the last of them.
 
     Raises:
         SourceError: If a file cannot be read.
