@@ -87,6 +87,9 @@ def lint_command(
     output: Annotated[
         Path | None, _option("--output", "-o", group=REPORT, help="File for the report; - is standard output.")
     ] = None,
+    contact_sheet: Annotated[
+        Path | None, _option("--contact-sheet", group=REPORT, help="Picture (.png, .jpg) of some of the boxes to draw.")
+    ] = None,
     statistics: Annotated[
         bool | None, _option("--statistics/--no-statistics", group=REPORT, help="Counts per rule, not each finding.")
     ] = None,
@@ -119,6 +122,10 @@ def lint_command(
     special_text: Annotated[
         Literal["reject", "keep"] | None,
         _option("--special-text", group=MEANING, help="Control tokens spelled out. Default: reject."),
+    ] = None,
+    pack_length: Annotated[
+        int | None,
+        _option("--pack-length", group=MEANING, help="Tokens of a pack, for the budget. Default: --max-length."),
     ] = None,
     exif: Annotated[
         Literal["ignore", "apply"] | None,

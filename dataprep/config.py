@@ -98,6 +98,10 @@ class LintConfig(RowConfig):
     """Findings after which the run stops; None never stops."""
     sample: int | None = None
     """Rows to check, chosen by a hash of their text; None checks all."""
+    contact_sheet: Path | None = None
+    """Picture (.png or .jpg) to draw a sample of the boxes into; None draws none."""
+    pack_length: int | None = None
+    """Tokens of a pack, for the budget; None is ``max_length``."""
     jobs: int = 1
     """Number of worker processes."""
 
@@ -105,10 +109,12 @@ class LintConfig(RowConfig):
         RowConfig.__post_init__(self)
         if self.level not in (None, 0, 1, 2, 3, 4):
             raise ConfigError(f"--level is {self.level}, expected 0, 1, 2, 3 or 4")
-        for name in ("max_findings", "sample", "jobs"):
+        for name in ("max_findings", "sample", "pack_length", "jobs"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ConfigError(f"--{name.replace('_', '-')} is {value}, it must be at least 1")
+        if self.contact_sheet is not None and self.contact_sheet.suffix.lower() not in (".png", ".jpg", ".jpeg"):
+            raise ConfigError(f"--contact-sheet is {self.contact_sheet}, expected a name that ends in .png or .jpg")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

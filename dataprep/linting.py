@@ -9,7 +9,7 @@ from itertools import islice
 
 from dataprep.baseline import Baseline, read_baseline
 from dataprep.config import LintConfig
-from dataprep.corpus import Corpus
+from dataprep.corpus import Corpus, Facts
 from dataprep.findings import Finding, Severity
 from dataprep.pool import run_ordered
 from dataprep.row_hashes import with_row_hashes
@@ -137,7 +137,8 @@ def lint(
     summaries = {path: FileSummary(path) for path in [*expand_paths(paths), *val_paths]}
     report.files = list(summaries.values())
     corpus = Corpus(paths=list(summaries), val_paths=frozenset(val_paths))
-    for verdicts in run_ordered(_check_chunk, _chunks(report, config), build=recipe, jobs=config.jobs):
+    for verdicts, facts in run_ordered(_check_chunk, _chunks(report, config), build=recipe, jobs=config.jobs):
+        corpus.add(verdicts[0].path, facts)
         for count, verdict in enumerate(verdicts, start=1):
             summary = summaries[verdict.path]
             summary.rows += 1
@@ -190,9 +191,11 @@ def levels_of(config: LintConfig) -> frozenset[Level]:
     return FOR_CONVERSION if config.model else UP_TO_MEDIA
 
 
-def _check_chunk(checkers: CheckerSet, rows: list[RawRow]) -> list[_Verdict]:
-    checked = checkers.for_file(rows[0].location.path).check_all(rows)
-    return [_Verdict(row.raw.location.path, format_of(row), row.findings) for row in checked]
+def _check_chunk(checkers: CheckerSet, rows: list[RawRow]) -> tuple[list[_Verdict], Facts]:
+    path = rows[0].location.path
+    checked = checkers.for_file(path).check_all(rows)
+    verdicts = [_Verdict(path, format_of(row), row.findings) for row in checked]
+    return verdicts, checkers.new_collector(path).add_all(checked)
 
 
 def format_of(row: CheckedRow) -> str:

@@ -19,7 +19,7 @@ _COLOURS = {"bold red": "1;31", "yellow": "33", "cyan": "36", "green": "32", "bo
 _STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
 _AREAS = {
     "P": "parsing", "S": "fields and turns", "T": "tags", "M": "images", "V": "videos", "G": "boxes",
-    "D": "duplicates and leakage", "L": "lengths", "C": "corpus",
+    "D": "duplicates and leakage", "L": "lengths", "C": "balance",
 }  # fmt: skip
 
 

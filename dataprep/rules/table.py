@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from dataprep.rules.base import AnyRule
+from dataprep.rules.corpus.answer_repeated import AnswerRepeated
+from dataprep.rules.corpus.labels_unbalanced import LabelsUnbalanced
+from dataprep.rules.corpus.text_only_share import TextOnlyShare
 from dataprep.rules.corpus.unused_baseline_entry import UnusedBaselineEntry
+from dataprep.rules.duplicates.answers_disagree import AnswersDisagree
+from dataprep.rules.duplicates.duplicate_row import DuplicateRow
+from dataprep.rules.duplicates.image_in_both_splits import ImageInBothSplits
+from dataprep.rules.duplicates.picture_in_both_splits import PictureInBothSplits
+from dataprep.rules.duplicates.row_in_both_splits import RowInBothSplits
+from dataprep.rules.duplicates.video_in_both_splits import VideoInBothSplits
 from dataprep.rules.grounding.bbox_type_unknown import BboxTypeUnknown
 from dataprep.rules.grounding.box_corners_swapped import BoxCornersSwapped
 from dataprep.rules.grounding.box_nearly_repeated import BoxNearlyRepeated
@@ -146,12 +155,21 @@ RULES: dict[str, type[AnyRule]] = {
     "G416": BoxNearlyRepeated,
     "G417": BoxVanishes,
     "G418": CaptionAmbiguous,
+    "D501": DuplicateRow,
+    "D502": AnswersDisagree,
+    "D503": RowInBothSplits,
+    "D504": ImageInBothSplits,
+    "D505": PictureInBothSplits,
+    "D506": VideoInBothSplits,
     "L601": SampleTooLong,
     "L602": ContextTokenInText,
     "L603": NoTrainedToken,
     "L604": FewTrainedTokens,
     "L605": TileBudgetShrunk,
     "L606": TruncationCutsImage,
+    "C701": TextOnlyShare,
+    "C702": AnswerRepeated,
+    "C703": LabelsUnbalanced,
     "C704": UnusedBaselineEntry,
 }
 
