@@ -29,7 +29,7 @@ def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_png(tmp_path / "a.png", (1, 2, 3))
     write_rows(tmp_path / "good.jsonl", [text_row(1)])
     write_rows(tmp_path / "bad.jsonl", [image_row("gone.png"), "{cut", {"query": "q"}])
-    write_rows(tmp_path / "old.jsonl", [image_row("gone.png")])
+    write_rows(tmp_path / "old.jsonl", [image_row("gone.png", query="Old?")])
     return tmp_path
 
 

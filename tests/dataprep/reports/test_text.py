@@ -24,7 +24,7 @@ def test_a_clean_report_names_what_passed_and_what_comes_next() -> None:
     assert show(make_report()).splitlines() == [
         "rows.jsonl: 100 rows (100 native)",
         "",
-        "passed: parsing, fields and turns, tags, images, videos, boxes",
+        "passed: parsing, fields and turns, tags, images, videos, boxes, duplicates, balance",
         "not checked: lengths (add --for MODEL_TYPE --model DIR)",
         "0 errors and 0 warnings; conversion would reject 0 of 100 rows",
         "Next: dataprep convert rows.jsonl --for MODEL_TYPE --model DIR --out shards",
@@ -39,7 +39,7 @@ def test_repeats_collapse() -> None:
     ]
     assert "  +4,120 more M301 in 4,123 rows (all of them: --format concise)" in lines
     assert lines.count("  help: check the path") == 1
-    assert "passed: parsing, fields and turns, tags, videos, boxes" in lines
+    assert "passed: parsing, fields and turns, tags, videos, boxes, duplicates, balance" in lines
     assert "4,123 errors and 0 warnings; conversion would reject 4,123 of 9,000 rows" in lines
     assert lines[-1] == "Next: dataprep explain M301"
 
@@ -102,7 +102,7 @@ def test_the_next_command_can_be_pasted() -> None:
     report.model_type, report.levels = "internvl2-8b", FOR_CONVERSION
     text = show(report)
     assert "Next: dataprep convert 0.jsonl 1.jsonl 2.jsonl 3.jsonl 4.jsonl --for internvl2-8b --model DIR" in text
-    assert "passed: parsing, fields and turns, tags, images, videos, boxes, lengths" in text
+    assert "passed: parsing, fields and turns, tags, images, videos, boxes, duplicates, lengths, balance" in text
     assert "not checked" not in text
 
 
@@ -160,6 +160,14 @@ def test_what_was_left_out_of_the_run_is_said() -> None:
     assert "7 more findings are accepted by" in text
     assert "stopped: --max-findings 1 was reached at rows.jsonl:1; the rows behind it were not checked" in text
     assert "passed:" not in text
+
+
+def test_leakage_has_passed_only_where_it_was_looked_for() -> None:
+    report = make_report()
+    assert "leakage" not in show(report)
+    assert "balance, leakage" in show(report, lint=LintConfig(val=("val.jsonl",)))
+    report.sampled_from = 1000
+    assert "videos, boxes\n" in show(report, lint=LintConfig(val=("val.jsonl",)))
 
 
 def test_many_files_are_counted() -> None:
