@@ -1,7 +1,8 @@
 """The command line: parse, call, print, exit code. No logic of its own.
 
 Commands of other packages join through the entry-point group ``dataprep.commands`` and are imported only when they
-are run or listed; none of them loads torch to say what it does. Exit codes: 0 fine, 1 findings, 2 could not run.
+are run or listed; none of them loads torch to say what it does. Exit codes: 0 fine, 1 findings, 2 could not
+run, 3 stopped by a budget.
 """
 
 from __future__ import annotations
@@ -13,6 +14,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+from dataprep.cli_lint import lint_command
+from dataprep.cli_options import (
+    AllowOutside,
+    AllowPrivate,
+    AllowUrls,
+    BoxStyle,
+    Exif,
+    Format,
+    ForModel,
+    Frames,
+    GroupedCommand,
+    Jobs,
+    MaxLength,
+    MaxNum,
+    MediaRoot,
+    MissingTag,
+    ModelDir,
+    OnBad,
+    Paths,
+    SpecialText,
+    System,
+    complete_rule,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,26 +54,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"max_content_width": 100},
 )
-
-Paths = Annotated[list[str], typer.Argument(help="Data files (.jsonl, .json, .gz, .zst) or folders of them.")]
-ForModel = Annotated[str | None, typer.Option("--for", "--model-type", help="Model type, such as internvl2-8b.")]
-ModelDir = Annotated[Path | None, typer.Option("--model", help="Model folder with tokenizer.json.")]
-MediaRoot = Annotated[Path | None, typer.Option(help="Folder that media paths start at. Default: the data file's.")]
-MaxLength = Annotated[int, typer.Option(help="Most tokens of a sample, image tokens included.")]
-MaxNum = Annotated[int | None, typer.Option(help="Most tiles per image, thumbnail not counted. Default: 12.")]
-System = Annotated[str | None, typer.Option(help="System prompt of rows that name none; '' is none.")]
-BoxStyle = Annotated[Literal["swift", "internvl"], typer.Option(help="Arithmetic and text of boxes.")]
-MissingTag = Annotated[Literal["last", "first"], typer.Option(help="Query that missing <image> tags are put before.")]
-SpecialText = Annotated[Literal["reject", "keep"], typer.Option(help="Control tokens spelled out in the data.")]
-Exif = Annotated[Literal["ignore", "apply"], typer.Option(help="EXIF orientation of images.")]
-Frames = Annotated[int, typer.Option(help="Frames taken from each video.")]
-AllowUrls = Annotated[bool, typer.Option("--allow-urls", help="Fetch media given as URLs.")]
-AllowPrivate = Annotated[bool, typer.Option("--allow-private-urls", help="Fetch from private addresses too.")]
-AllowOutside = Annotated[bool, typer.Option("--allow-outside-root", help="Read media outside the media root.")]
-Jobs = Annotated[int, typer.Option("--jobs", "-j", min=1, help="Number of worker processes.")]
-OnBad = Annotated[Literal["error", "skip"], typer.Option(help="End the run on bad rows, or reject them.")]
-Format = Annotated[Literal["text", "json"], typer.Option("--format", help="What to print on standard output.")]
 
 
 def _console(*, stderr: bool = False) -> Console:
@@ -57,54 +64,7 @@ def _console(*, stderr: bool = False) -> Console:
     return Console(stderr=stderr)
 
 
-@app.command()
-def lint(
-    paths: Paths,
-    for_model: ForModel = None,
-    model: ModelDir = None,
-    output: Format = "text",
-    level: Annotated[int | None, typer.Option(min=0, max=4, help="Ladder of cost: 0 to 4. Default: 2.")] = None,
-    media_root: MediaRoot = None,
-    max_length: MaxLength = 4096,
-    max_num: MaxNum = None,
-    system: System = None,
-    box_style: BoxStyle = "swift",
-    missing_image_tag: MissingTag = "last",
-    special_text: SpecialText = "reject",
-    exif: Exif = "ignore",
-    video_frames: Frames = 8,
-    allow_urls: AllowUrls = False,
-    allow_private_urls: AllowPrivate = False,
-    allow_outside_root: AllowOutside = False,
-    val: Annotated[list[str] | None, typer.Option(help="Data file of the split val, held against the others.")] = None,
-    pack_length: Annotated[int | None, typer.Option(help="Tokens of a pack. Default: --max-length.")] = None,
-    contact_sheet: Annotated[Path | None, typer.Option(help="Picture (.png) of a sample of the boxes.")] = None,
-    jobs: Jobs = 1,
-) -> None:
-    """Say what is wrong with data files, before a GPU is rented."""
-    from dataprep.config import LintConfig
-    from dataprep.linting import lint as run_lint
-
-    config = LintConfig(
-        model_type=for_model, model=model, level=level, media_root=media_root, max_length=max_length,
-        max_num=max_num, system=system, box_style=box_style, missing_image_tag=missing_image_tag,
-        special_text=special_text, exif=exif, video_frames=video_frames, allow_urls=allow_urls,
-        allow_private_urls=allow_private_urls, allow_outside_root=allow_outside_root, val=tuple(val or ()),
-        pack_length=pack_length, contact_sheet=contact_sheet, jobs=jobs,
-    )  # fmt: skip
-    from dataprep.reports.progress import count_rows
-
-    with count_rows("rows checked") as progress:
-        report = run_lint(paths, config, progress=progress)
-    if output == "json":
-        from dataprep.reports.json_report import report_object
-
-        _print_json(report_object(report))
-    else:
-        from dataprep.reports.text import print_lint
-
-        print_lint(report, _console())
-    raise typer.Exit(EXIT_FINDINGS if report.has_errors else 0)
+app.command(name="lint", cls=GroupedCommand)(lint_command)
 
 
 @app.command()
@@ -149,8 +109,8 @@ def convert(
 def _convert(paths: list[str], out: Path, config: ConvertConfig, output: str) -> None:
     from dataprep.conversion import BadRowsError
     from dataprep.conversion import convert as run_convert
+    from dataprep.reports.conversion import print_conversion
     from dataprep.reports.progress import count_stages
-    from dataprep.reports.text import print_conversion
 
     try:
         with count_stages() as progress:
@@ -164,7 +124,7 @@ def _convert(paths: list[str], out: Path, config: ConvertConfig, output: str) ->
 
 
 def _refuse(error: BadRowsError) -> None:
-    from dataprep.reports.text import print_bad_rows
+    from dataprep.reports.conversion import print_bad_rows
 
     print_bad_rows(error, _console(stderr=True))
     _print_error(error)
@@ -183,7 +143,7 @@ def verify(
     if output == "json":
         _print_json({"ok": report.ok, "files_checked": report.files_checked, "problems": list(report.problems)})
     else:
-        from dataprep.reports.text import make_visible
+        from dataprep.reports.visible import make_visible
 
         for problem in report.problems:
             typer.echo(make_visible(problem))
@@ -192,11 +152,19 @@ def verify(
 
 
 @app.command()
-def explain(code: Annotated[str, typer.Argument(help="Rule code, such as G402.")]) -> None:
+def explain(
+    code: Annotated[str, typer.Argument(help="Rule code or name, such as G402.", autocompletion=complete_rule)],
+) -> None:
     """Print the page of a rule."""
     from dataprep.reports.rule_pages import rule_page
 
-    typer.echo(rule_page(code))
+    page = rule_page(code)
+    if not sys.stdout.isatty():
+        typer.echo(page)
+        return
+    from rich.markdown import Markdown
+
+    _console().print(Markdown(page))
 
 
 @app.command()
@@ -221,7 +189,7 @@ def _print_json(value: object) -> None:
 
 
 def _print_error(error: object) -> None:
-    from dataprep.reports.text import make_visible
+    from dataprep.reports.visible import make_visible
 
     print(f"error: {make_visible(str(error))}", file=sys.stderr)
 

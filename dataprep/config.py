@@ -15,6 +15,10 @@ _CHOICES = {
     "media": ("embed", "link"),
     "on_bad": ("error", "skip"),
 }
+FORMATS = ("text", "concise", "json", "jsonl", "github", "sarif", "junit", "html", "drops", "annotated")
+"""Formats of a lint report."""
+FAIL_ON = ("error", "warning", "info", "never")
+"""Values of ``--fail-on``."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,6 +92,12 @@ class LintConfig(RowConfig):
     """Which rules run."""
     val: tuple[str, ...] = ()
     """Data files of the validation split, linted too and held against the others for leakage."""
+    baseline: Path | None = None
+    """File of accepted findings, which are not reported; None accepts none."""
+    max_findings: int | None = None
+    """Findings after which the run stops; None never stops."""
+    sample: int | None = None
+    """Rows to check, chosen by a hash of their text; None checks all."""
     contact_sheet: Path | None = None
     """Picture (.png or .jpg) to draw a sample of the boxes into; None draws none."""
     pack_length: int | None = None
@@ -99,10 +109,48 @@ class LintConfig(RowConfig):
         RowConfig.__post_init__(self)
         if self.level not in (None, 0, 1, 2, 3, 4):
             raise ConfigError(f"--level is {self.level}, expected 0, 1, 2, 3 or 4")
+        for name in ("max_findings", "sample", "pack_length", "jobs"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ConfigError(f"--{name.replace('_', '-')} is {value}, it must be at least 1")
         if self.contact_sheet is not None and self.contact_sheet.suffix.lower() not in (".png", ".jpg", ".jpeg"):
             raise ConfigError(f"--contact-sheet is {self.contact_sheet}, expected a name that ends in .png or .jpg")
-        if self.pack_length is not None and self.pack_length < 1:
-            raise ConfigError(f"--pack-length is {self.pack_length}, it must be at least 1")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReportConfig:
+    """What a lint run prints, and when it fails."""
+
+    format: str = "text"
+    """One of :data:`FORMATS`."""
+    output: Path | None = None
+    """File to write the report to; None is standard output."""
+    fail_on: str = "error"
+    """``error``, ``warning`` or ``info``: the least severe finding that makes the run fail; ``never`` for none."""
+    exit_zero: bool = False
+    """Whether findings leave the exit code at 0."""
+    statistics: bool = False
+    """Whether counts per rule are printed: in place of the findings in text, else on standard error."""
+
+    def __post_init__(self) -> None:
+        for name, choices in (("format", FORMATS), ("fail_on", FAIL_ON)):
+            if getattr(self, name) not in choices:
+                given = getattr(self, name)
+                raise ConfigError(f"--{name.replace('_', '-')} is {given!r}, expected {', '.join(choices)}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FixConfig:
+    """Whether rows are mended, and what becomes of them."""
+
+    fix: bool = False
+    """Apply safe fixes, into new files."""
+    unsafe_fixes: bool = False
+    """Apply unsafe fixes too."""
+    diff: bool = False
+    """Print what would change; write nothing."""
+    fixed_out: Path | None = None
+    """The new file, for a single data file; None is its name with ``.fixed.jsonl``."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from dataprep.baseline import Baseline, read_baseline
 from dataprep.config import LintConfig
 from dataprep.corpus import Corpus, Facts
 from dataprep.findings import Finding, Severity
 from dataprep.pool import run_ordered
+from dataprep.row_hashes import with_row_hashes
 from dataprep.rules.base import CheckedRow, Level
-from dataprep.rules.runner import FOR_CONVERSION, UP_TO_MEDIA, CheckerRecipe, CheckerSet, check_corpus
+from dataprep.rules.runner import FOR_CONVERSION, UP_TO_MEDIA, CheckerRecipe, CheckerSet, check_corpus, check_unused
+from dataprep.sampling import draw_rows
 from dataprep.sources import RawRow, expand_paths, read_rows
 
 if TYPE_CHECKING:
@@ -40,11 +43,12 @@ class FileSummary:
 
 @dataclass(slots=True)
 class CodeSummary:
-    """All findings of one rule: how many, of how many rows, and the first few."""
+    """All findings of one rule: how many, of how many rows, how many with a safe fix, and the first few."""
 
     severity: Severity
     findings: int = 0
     rows: int = 0
+    fixable: int = 0
     first: list[Finding] = field(default_factory=list)
 
 
@@ -61,6 +65,9 @@ class LintReport:
         levels: The rungs of the ladder that rows were taken to.
         model_type: The model that the data was checked for, or None.
         budget: What the rows cost; None without a tokenizer, or if no row has a length.
+        num_accepted: Findings that the baseline accepts; they are counted nowhere else.
+        sampled_from: Rows that the rows checked were drawn from; None if all were checked.
+        stopped: Why the run ended before the last row, as a sentence; None if it did not.
     """
 
     files: list[FileSummary] = field(default_factory=list)
@@ -71,6 +78,9 @@ class LintReport:
     levels: frozenset[Level] = UP_TO_MEDIA
     model_type: str | None = None
     budget: Budget | None = None
+    num_accepted: int = 0
+    sampled_from: int | None = None
+    stopped: str | None = None
 
     def add(self, findings: Sequence[Finding]) -> None:
         """Take in what was found in one row, or about the whole."""
@@ -78,6 +88,7 @@ class LintReport:
         for finding in findings:
             summary = self.by_code.setdefault(finding.code, CodeSummary(finding.severity))
             summary.findings += 1
+            summary.fixable += finding.fix is not None and finding.fix.is_safe
             if len(summary.first) < _FIRST_FINDINGS:
                 summary.first.append(finding)
         for code in {finding.code for finding in findings}:
@@ -91,6 +102,11 @@ class LintReport:
     def has_errors(self) -> bool:
         """Whether any finding is an error."""
         return self.count(Severity.ERROR) > 0
+
+    @property
+    def num_findings(self) -> int:
+        """The number of findings, kept or only counted."""
+        return sum(summary.findings for summary in self.by_code.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,27 +137,33 @@ def lint(
     config = config or LintConfig()
     recipe = CheckerRecipe(config, levels_of(config), config.rules)
     recipe()  # fail on a bad option here, not in a worker
+    baseline = read_baseline(config.baseline)
     report = LintReport(levels=recipe.levels, model_type=config.model_type)
     val_paths = expand_paths(list(config.val))
     summaries = {path: FileSummary(path) for path in [*expand_paths(paths), *val_paths]}
     report.files = list(summaries.values())
     corpus = Corpus(paths=list(summaries), val_paths=frozenset(val_paths))
-    chunks = (chunk for path in summaries for chunk in cut_chunks(read_rows(path)))
-    for verdicts, facts in run_ordered(_check_chunk, chunks, build=recipe, jobs=config.jobs):
+    for verdicts, facts in run_ordered(_check_chunk, _chunks(report, config), build=recipe, jobs=config.jobs):
         corpus.add(verdicts[0].path, facts)
-        for verdict in verdicts:
+        for count, verdict in enumerate(verdicts, start=1):
             summary = summaries[verdict.path]
             summary.rows += 1
             summary.formats[verdict.row_format] += 1
             report.num_rows_with_errors += any(f.severity is Severity.ERROR for f in verdict.findings)
-            if verdict.findings:
-                report.add(verdict.findings)
-                on_findings(verdict.findings)
+            findings = baseline.without_accepted(verdict.findings)
+            if findings:
+                report.add(findings)
+                on_findings(findings)
+                if config.max_findings is not None and report.num_findings >= config.max_findings:
+                    report.num_rows += count
+                    report.stopped = f"--max-findings {config.max_findings} was reached at {findings[0].location}"
+                    return report
         report.num_rows += len(verdicts)
         progress(len(verdicts))
-    for findings in check_corpus(corpus, recipe):
+    for findings in _check_whole(corpus, recipe, baseline, is_complete=report.sampled_from is None):
         report.add(findings)
         on_findings(findings)
+    report.num_accepted = baseline.num_accepted
     _look_at_all(report, corpus, config)
     return report
 
@@ -152,6 +174,29 @@ def _look_at_all(report: LintReport, corpus: Corpus, config: LintConfig) -> None
         from dataprep.budget import plan_budget
 
         report.budget = plan_budget(corpus, max_length=config.max_length, pack_length=config.pack_length)
+
+
+def _chunks(report: LintReport, config: LintConfig) -> Iterator[list[RawRow]]:
+    paths = [summary.path for summary in report.files]
+    if config.sample is None:
+        for path in paths:
+            yield from cut_chunks(read_rows(path))
+        return
+    drawn = draw_rows(paths, config.sample)
+    report.sampled_from = drawn.num_rows
+    for rows in drawn.cut_by_file():
+        yield from cut_chunks(rows)
+
+
+def _check_whole(
+    corpus: Corpus, recipe: CheckerRecipe, baseline: Baseline, *, is_complete: bool
+) -> Iterator[Sequence[Finding]]:
+    """Yield what there is to say once all rows have been seen."""
+    for findings in with_row_hashes(check_corpus(corpus, recipe)):
+        yield baseline.without_accepted(findings)
+    if baseline.path is not None and is_complete:
+        # Only what could have been found: an entry of a rule that did not run is not unused.
+        yield check_unused(str(baseline.path), baseline.unmet, recipe)
 
 
 def levels_of(config: LintConfig) -> frozenset[Level]:

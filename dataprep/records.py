@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from dataprep.findings import Location
 
 Number = int | float
+ANNOTATION = "_lint"
+"""Field in which the annotated copy of a data file says what was found in a row; no part of the row's content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,9 @@ class Record:
 
 
 def hash_row(row: object) -> bytes:
-    """Return 16 bytes that depend on the content of a parsed row, not on its spelling or key order."""
+    """Return 16 bytes that depend on the content of a parsed row, not on its spelling, key order or annotations."""
+    if isinstance(row, dict) and ANNOTATION in row:
+        row = {key: value for key, value in row.items() if key != ANNOTATION}
     # surrogatepass: a row with a lone surrogate is a finding, but it still needs a name.
     canonical = json.dumps(row, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return hashlib.blake2b(canonical.encode("utf-8", "surrogatepass"), digest_size=16).digest()

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from PIL import Image, ImageDraw
 
 from tests.factories import make_tiny_model
@@ -81,6 +82,49 @@ def test_python_runs(page: Path, workplace: Path) -> None:
         script = workplace / f"{page.stem}_{index}.py"
         script.write_text(block, encoding="utf-8")
         run_shell(f"python {script.name}", workplace)
+
+
+def find_runs(value: object) -> list[str]:
+    """Return the commands of a pipeline: what stands under ``run`` and ``script``."""
+    if isinstance(value, list):
+        return [run for entry in value for run in find_runs(entry)]
+    if not isinstance(value, dict):
+        return []
+    own = [value["run"]] if "run" in value else list(value.get("script", []))
+    return own + [run for entry in value.values() for run in find_runs(entry)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_commands_of_pipelines_run(page: Path, workplace: Path) -> None:
+    for block in blocks(page, "yaml"):
+        for run in find_runs(yaml.safe_load(block)):
+            if not run.startswith("pip "):
+                run_shell(run, workplace)
+
+
+def test_hooks_run(workplace: Path) -> None:
+    hooks = {hook["id"]: hook for hook in yaml.safe_load((REPO / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))}
+    (repo,) = next(
+        config["repos"]
+        for block in blocks(REPO / "docs" / "ci.md", "yaml")
+        if "repos" in (config := yaml.safe_load(block))
+    )
+    assert {hook["id"] for hook in repo["hooks"]} <= hooks.keys()
+    for hook in hooks.values():
+        assert re.search(hook["files"], "train.jsonl")
+        assert not re.search(hook["files"], "package.json")
+        run_shell(f"{hook['entry']} train.jsonl", workplace)
+
+
+def test_options_files_in_pages_are_options_files(tmp_path: Path) -> None:
+    from dataprep.config_files import find_table
+
+    tables = [block for page in PAGES for block in blocks(page, "toml")]
+    assert tables
+    for block in tables:
+        path = tmp_path / "pyproject.toml"
+        path.write_text(block, encoding="utf-8")
+        assert find_table(tmp_path, config=path).values
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)

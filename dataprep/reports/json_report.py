@@ -1,12 +1,15 @@
-"""The lint report as one JSON document, as ``schemas/report.schema.json`` defines it."""
+"""The lint report as one JSON document, as ``schemas/report.schema.json`` defines it, and as JSON Lines."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from typing import Any
 
 from dataprep import __version__
 from dataprep.findings import Finding, Severity
 from dataprep.linting import LintReport
+from dataprep.reports.reporter import ReportContext
 
 REPORT_VERSION = 1
 
@@ -25,13 +28,19 @@ def report_object(report: LintReport) -> dict[str, Any]:
             "warnings": report.count(Severity.WARNING),
             "infos": report.count(Severity.INFO),
             "by_code": {code: found.findings for code, found in sorted(report.by_code.items())},
+            "accepted": report.num_accepted,
+            "left_out": report.num_findings - len(report.findings),
+            "sampled_from": report.sampled_from,
+            "stopped": report.stopped,
         },
         "budget": _budget_object(report),
-        "findings": [_finding_object(finding) for finding in report.findings],
+        "findings": [finding_object(finding) for finding in report.findings],
     }
 
 
-def _finding_object(finding: Finding) -> dict[str, Any]:
+def finding_object(finding: Finding) -> dict[str, Any]:
+    """Return a finding as JSON-ready values."""
+    fix = finding.fix
     return {
         "code": finding.code,
         "name": finding.name,
@@ -40,7 +49,42 @@ def _finding_object(finding: Finding) -> dict[str, Any]:
         "field": finding.field,
         "message": finding.message,
         "help": finding.help,
+        "fix": None if fix is None else {"label": fix.label, "safe": fix.is_safe},
+        "row_hash": finding.row_hash.hex() or None,
     }
+
+
+class JsonReporter:
+    """One document; holds the first 100,000 findings and the counts of all."""
+
+    def __init__(self, context: ReportContext) -> None:
+        self._context = context
+
+    def take(self, findings: Sequence[Finding]) -> None:
+        """Do nothing: the report keeps what it holds."""
+
+    def finish(self, report: LintReport) -> None:
+        """Write the document."""
+        value = report_object(report)
+        left_out = value["summary"]["left_out"]
+        if left_out:
+            self._context.say(f"{left_out:,} findings are counted, but not in the document; use --format jsonl")
+        self._context.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+
+class JsonLinesReporter:
+    """One finding per line, written as soon as it is found; no number of findings is too large."""
+
+    def __init__(self, context: ReportContext) -> None:
+        self._write = context.write
+
+    def take(self, findings: Sequence[Finding]) -> None:
+        """Write findings."""
+        for finding in findings:
+            self._write(json.dumps(finding_object(finding), ensure_ascii=False, separators=(",", ":")) + "\n")
+
+    def finish(self, report: LintReport) -> None:
+        """Write nothing more."""
 
 
 def _budget_object(report: LintReport) -> dict[str, Any] | None:

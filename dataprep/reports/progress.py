@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 
 def _make_bar(*, has_total: bool) -> Progress:
-    console = Console(stderr=True)
+    # Where nobody watches, nothing is drawn and rich is not loaded.
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
     columns = [TextColumn("{task.description}"), TextColumn("{task.completed:,.0f}"), TextColumn("{task.fields[rate]}")]
     ends = [BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeRemainingColumn()] if has_total else []
-    return Progress(*columns, *ends, console=console, transient=True, disable=not console.is_terminal)
+    return Progress(*columns, *ends, console=Console(file=sys.stderr), transient=True)
 
 
 @contextmanager
 def count_rows(label: str) -> Iterator[Callable[[int], None]]:
     """Show a running count of rows; yields a function that is told of more rows."""
+    if not sys.stderr.isatty():
+        yield lambda rows: None
+        return
     with _make_bar(has_total=False) as bar:
         task = bar.add_task(label, total=None, rate="")
 
@@ -32,6 +40,9 @@ def count_rows(label: str) -> Iterator[Callable[[int], None]]:
 @contextmanager
 def count_stages() -> Iterator[Callable[[str, int, int], None]]:
     """Show one bar per stage; yields a function that is told the stage, what is done and the total."""
+    if not sys.stderr.isatty():
+        yield lambda stage, done, total: None
+        return
     with _make_bar(has_total=True) as bar:
         tasks: dict[str, TaskID] = {}
 

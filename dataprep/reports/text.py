@@ -1,145 +1,171 @@
-"""Reports for people: findings grouped by cause, colours where the terminal has them, the next command last."""
+"""The lint report for people: findings grouped by cause, colours where the terminal has them, the next command last."""
 
 from __future__ import annotations
 
+import math
 import shlex
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
-from dataprep.findings import Severity
+from dataprep.findings import Finding, Severity
 from dataprep.linting import UNREADABLE, CodeSummary, LintReport
 from dataprep.reports.budget_text import budget_lines
+from dataprep.reports.reporter import ReportContext
+from dataprep.reports.visible import make_visible, plain
 from dataprep.rules.base import Level
 from dataprep.rules.table import RULES
 
-if TYPE_CHECKING:
-    # For types only: lint prints its report without loading pyarrow.
-    from dataprep.conversion import BadRowsError
-    from dataprep.shards.manifest import Manifest
-
-_LONGEST_TEXT = 1000  # characters of one path, field or message
+_MOST_FILES = 20
+# Plain escape sequences: rich would cost as much time as checking ten thousand rows.
+_COLOURS = {"bold red": "1;31", "yellow": "33", "cyan": "36", "green": "32", "bold green": "1;32", "dim": "2"}
 _STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
 _AREAS = {
-    "P": "parsing", "S": "fields and turns", "T": "tags", "M": "images", "V": "videos", "G": "boxes", "D": "duplicates",
-    "L": "lengths", "C": "balance",
+    "P": "parsing", "S": "fields and turns", "T": "tags", "M": "images", "V": "videos", "G": "boxes",
+    "D": "duplicates", "L": "lengths", "C": "balance",
 }  # fmt: skip
 
 
-def make_visible(text: str) -> str:
-    """Return text from the data without anything that a terminal would act on.
+class TextReporter:
+    """The report for people; shows the first findings of each rule and counts the others."""
 
-    Control characters (escape sequences among them), invisible and direction-changing characters are shown as
-    escapes, so that data can neither colour, move nor hide what is printed.
-    """
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+    def __init__(self, context: ReportContext) -> None:
+        self._context = context
 
+    def take(self, findings: Sequence[Finding]) -> None:
+        """Do nothing: the report keeps the first findings of every rule."""
 
-def _plain(text: str) -> str:
-    """Return text from the data visible and short enough to read."""
-    if len(text) > _LONGEST_TEXT:
-        text = f"{text[: _LONGEST_TEXT - 100]}... ({len(text):,} characters)"
-    return make_visible(text)
+    def finish(self, report: LintReport) -> None:
+        """Print the report."""
+        print_lint(report, self._context)
 
 
-def _print(console: Console, *parts: str | tuple[str, str]) -> None:
-    """Print one line of texts, or of pairs of text and style; nothing in a text is taken for markup."""
-    # No wrapping: a place that is cut in two can neither be clicked nor searched for.
-    console.print(Text.assemble(*parts), soft_wrap=True)
-
-
-def print_lint(report: LintReport, console: Console) -> None:
+def print_lint(report: LintReport, context: ReportContext) -> None:
     """Print what lint found."""
-    for summary in report.files:
+
+    def paint(text: str, style: str) -> str:
+        return f"\x1b[{_COLOURS[style]}m{text}\x1b[0m" if context.has_colours else text
+
+    for line in (*_head(report), *_body(report, context, paint), *_end(report, context, paint)):
+        context.write(f"{line}\n")
+
+
+Paint = Callable[[str, str], str]
+
+
+def _head(report: LintReport) -> list[str]:
+    lines = []
+    for summary in report.files[:_MOST_FILES]:
         formats = ", ".join(f"{count:,} {name}" for name, count in summary.formats.most_common())
-        _print(console, f"{_plain(summary.path)}: {summary.rows:,} rows ({formats or 'none'})")
-    by_weight = sorted(report.by_code.items(), key=lambda item: (item[1].severity.rank, -item[1].rows, item[0]))
-    for _, found in by_weight:
-        _print_group(found, console)
-    _print_passed(report, console)
+        lines.append(f"{plain(summary.path)}: {summary.rows:,} rows ({formats or 'none'})")
+    if len(report.files) > _MOST_FILES:
+        rest = report.files[_MOST_FILES:]
+        lines.append(f"+{len(rest):,} more files: {sum(summary.rows for summary in rest):,} rows")
+    if report.sampled_from is not None:
+        share = report.num_rows / max(1, report.sampled_from)
+        lines.append(
+            f"{report.num_rows:,} of {report.sampled_from:,} rows ({share:.2%}) were checked, drawn by --sample"
+        )
+    return lines
+
+
+def by_weight(report: LintReport) -> list[tuple[str, CodeSummary]]:
+    """Return what was found by rule: errors first, and what touches the most rows first."""
+    return sorted(report.by_code.items(), key=lambda item: (item[1].severity.rank, -item[1].rows, item[0]))
+
+
+def _body(report: LintReport, context: ReportContext, paint: Paint) -> list[str]:
+    if context.report.statistics:
+        return ["", *statistics_lines(report)] if report.by_code else []
+    return [line for _, found in by_weight(report) for line in _group_lines(found, paint)]
+
+
+def statistics_lines(report: LintReport) -> list[str]:
+    """Return a table of the rules that found something: findings, rows, severity, code, name, what --fix mends."""
+    lines = ["findings      rows  severity  rule"]
+    for code, found in by_weight(report):
+        fixable = f"  ({found.fixable:,} with a safe fix)" if found.fixable else ""
+        rule = f"{code} {RULES[code].name}{fixable}"
+        lines.append(f"{found.findings:>8,}  {found.rows:>8,}  {found.severity.value:<8}  {rule}")
+    return lines
+
+
+def _group_lines(summary: CodeSummary, paint: Paint) -> list[str]:
+    style, code = _STYLES[summary.severity], summary.first[0].code
+    lines = [""]
+    for finding in summary.first:
+        field = f" {plain(finding.field)}:" if finding.field else ""
+        lines.append(f"{plain(str(finding.location))}:{field} {paint(finding.code, style)} {plain(finding.message)}")
+    more = summary.findings - len(summary.first)
+    if more:
+        lines.append(paint(f"  +{more:,} more {code} in {summary.rows:,} rows (all of them: --format concise)", "dim"))
+    if summary.first[0].help:
+        lines.append(paint(f"  help: {plain(summary.first[0].help)}", "dim"))
+    fix = next((finding.fix for finding in summary.first if finding.fix), None)
+    if fix:
+        option = "--fix" if fix.is_safe else "--unsafe-fixes"
+        lines.append(paint(f"  {option} would: {plain(fix.label)}", "dim"))
+    return lines
+
+
+def _end(report: LintReport, context: ReportContext, paint: Paint) -> list[str]:
+    passed, lines = _passed(report), [""]
     if report.budget is not None:
-        console.print()
-        for line in budget_lines(report.budget):
-            _print(console, make_visible(line))
-        console.print()
+        lines += [*(plain(line) for line in budget_lines(report.budget)), ""]
+    if context.lint.val and _AREAS["D"] in passed:
+        passed.append("leakage")
+    if passed:
+        lines.append(f"{paint('passed:', 'green')} {', '.join(passed)}")
+    if Level.TOKENS not in report.levels:
+        lines.append(paint("not checked: lengths (add --for MODEL_TYPE --model DIR)", "dim"))
+    if report.num_accepted:
+        lines.append(f"{report.num_accepted:,} more findings are accepted by {plain(str(context.lint.baseline))}")
     errors, warnings = report.count(Severity.ERROR), report.count(Severity.WARNING)
     style = "bold red" if errors else "yellow" if warnings else "bold green"
     rejected = f"{report.num_rows_with_errors:,} of {report.num_rows:,} rows"
-    counts = f"{errors:,} errors and {warnings:,} warnings"
-    _print(console, (counts, style), f"; conversion would reject {rejected}")
-    _print(console, f"Next: {_next_command(report)}")
+    lines.append(f"{paint(_counts(report), style)}; conversion would reject {rejected}")
+    if report.stopped:
+        lines.append(paint(f"stopped: {plain(report.stopped)}; the rows behind it were not checked", "bold red"))
+    return [*lines, f"Next: {_next_command(report, context)}"]
 
 
-def _print_group(summary: CodeSummary, console: Console) -> None:
-    style, code = _STYLES[summary.severity], summary.first[0].code
-    console.print()
-    for finding in summary.first:
-        field = f" {_plain(finding.field)}:" if finding.field else ""
-        place = f"{_plain(str(finding.location))}:{field} "
-        _print(console, place, (finding.code, style), f" {_plain(finding.message)}")
-    more = summary.findings - len(summary.first)
-    if more:
-        _print(console, (f"  +{more:,} more {code} (all of them: --format json)", "dim"))
-    if summary.first[0].help:
-        _print(console, (f"  help: {_plain(summary.first[0].help)}", "dim"))
+def _counts(report: LintReport) -> str:
+    infos = report.count(Severity.INFO)
+    rest = f", {infos:,} notes" if infos else ""
+    return f"{report.count(Severity.ERROR):,} errors and {report.count(Severity.WARNING):,} warnings{rest}"
 
 
-def _print_passed(report: LintReport, console: Console) -> None:
+def _passed(report: LintReport) -> list[str]:
+    if report.stopped:
+        return []
     found = {code[0] for code in report.by_code}
-    ran = {code[0] for code, rule in RULES.items() if rule.level in report.levels}
-    # An area that no row came as far as has not been passed.
+    ran = {code[0] for code, rule in RULES.items() if rule.level in report.levels and code != "C704"}
+    # An area that no row came as far as has not been passed; what is drawn says nothing of the whole.
     readable = report.num_rows - sum(summary.formats[UNREADABLE] for summary in report.files)
-    reached = {"P": report.num_rows, "L": report.num_rows - report.num_rows_with_errors}
-    passed = [
+    whole = readable if report.sampled_from is None else 0
+    reached = {"P": report.num_rows, "L": report.num_rows - report.num_rows_with_errors, "D": whole, "C": whole}
+    return [
         name
         for letter, name in _AREAS.items()
         if letter in ran and letter not in found and reached.get(letter, readable)
     ]
-    console.print()
-    if passed:
-        _print(console, ("passed:", "green"), f" {', '.join(passed)}")
-    if Level.TOKENS not in report.levels:
-        _print(console, ("not checked: lengths (add --for MODEL_TYPE --model DIR)", "dim"))
 
 
-def _next_command(report: LintReport) -> str:
-    if report.has_errors:
-        code = next(code for code, found in report.by_code.items() if found.severity is Severity.ERROR)
-        return f"mend the rows, or read more: dataprep explain {code}"
+def _next_command(report: LintReport, context: ReportContext) -> str:
+    # Standard input can be checked, but neither mended nor converted.
+    files = " ".join("DATA" if summary.path == "-" else shell_argument(summary.path) for summary in report.files)
+    root = f" --media-root {shell_argument(str(context.lint.media_root))}" if context.lint.media_root else ""
+    failing = [code for code, found in by_weight(report) if context.fails(found.severity)]
+    if any(report.by_code[code].fixable for code in failing):
+        return f"dataprep lint {files}{root} --fix"
+    if failing:
+        return f"dataprep explain {failing[0]}"
     if not report.num_rows:
-        return "there is not a single row; check the path"
-    # Standard input can be checked, but not converted.
-    files = " ".join("DATA" if summary.path == "-" else _argument(summary.path) for summary in report.files)
-    return f"dataprep convert {files} --for {report.model_type or 'MODEL_TYPE'} --model DIR --out shards"
+        return "check the path: there is not a single row"
+    # What is accepted, or said to be no error, is rejected all the same.
+    ratio = math.ceil(100 * report.num_rows_with_errors / report.num_rows) / 100
+    loss = f" --on-bad skip --max-bad-ratio {ratio}" if report.num_rows_with_errors else ""
+    return f"dataprep convert {files} --for {report.model_type or 'MODEL_TYPE'} --model DIR --out shards{root}{loss}"
 
 
-def _argument(path: str) -> str:
+def shell_argument(path: str) -> str:
+    """Return a path as it is typed into a shell."""
     return make_visible(shlex.quote(path))
-
-
-def print_bad_rows(error: BadRowsError, console: Console) -> None:
-    """Print why rows are bad, as a table, and the options that accept the loss."""
-    table = Table("code", "rows", "rule", "first of them", title="bad rows", title_justify="left")
-    for code, (count, text) in sorted(error.reasons.items(), key=lambda item: -item[1][0]):
-        table.add_row(code, f"{count:,}", RULES[code].name, Text(_plain(text)))
-    console.print(table)
-
-
-def print_conversion(manifest: Manifest, out: str, console: Console) -> None:
-    """Print what a conversion made."""
-    ledger = manifest.ledger
-    _print(
-        console,
-        f"{ledger.rows_in:,} rows in = {ledger.converted:,} converted + {ledger.repaired:,} repaired + "
-        f"{ledger.rejected:,} rejected + {ledger.duplicate:,} duplicate",
-    )
-    table = Table("split", "rows", "tokens", "trained", "tiles", "shards")
-    for name, split in manifest.splits.items():
-        numbers = (split.rows, split.tokens, split.trained_tokens, split.tiles, split.shards)
-        table.add_row(Text(name), *(f"{number:,}" for number in numbers))
-    console.print(table)
-    if ledger.rejected:
-        _print(console, f"rejected rows, with their findings: {_plain(out)}/rejects.jsonl")
-    _print(console, f"Next: dataprep train {_argument(out)} --model DIR --out runs/a")

@@ -7,7 +7,7 @@ converts, and every reject of conversion is a finding of lint.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from dataprep.media.pixels import read_pixels
 from dataprep.media.video import choose_frames
 from dataprep.records import hash_row, hash_text
 from dataprep.rules.base import CheckedRow, CorpusRule, Level, Rule, RuleContext
+from dataprep.rules.corpus.unused_baseline_entry import UnusedBaselineEntry
 from dataprep.rules.facts import FactCollector, wanted_facts
 from dataprep.rules.selection import severities_for
 from dataprep.rules.spans import part_tokens
@@ -298,3 +299,30 @@ def _next_problem(code: str, problems: Iterator[CorpusProblem], corpus: Corpus) 
         return next(problems, None)
     except Exception as error:
         raise RuleCrash(code, ", ".join(corpus.paths)) from error
+
+
+def check_unused(path: str, unmet: Callable[[Iterable[str]], Iterable[object]], recipe: CheckerRecipe) -> list[Finding]:
+    """Return the findings of C704: one for each entry of a baseline that accepts nothing.
+
+    Args:
+        path: The baseline.
+        unmet: Gives the entries for some codes that no finding needed.
+        recipe: What ran.
+    """
+    code = "C704"
+    severities = severities_for(recipe.rules, path)
+    if code not in severities:
+        return []
+    ran = [other for other in severities if RULES[other].level in recipe.levels and other != code]
+    return [
+        Finding(
+            code=code,
+            name=UnusedBaselineEntry.name,
+            severity=severities[code],
+            location=problem.location,
+            field=problem.field,
+            message=problem.message,
+            help=problem.help,
+        )
+        for problem in UnusedBaselineEntry().check_entries(path, unmet(ran))
+    ]

@@ -6,6 +6,7 @@ from dataprep.rules.base import AnyRule
 from dataprep.rules.corpus.answer_repeated import AnswerRepeated
 from dataprep.rules.corpus.labels_unbalanced import LabelsUnbalanced
 from dataprep.rules.corpus.text_only_share import TextOnlyShare
+from dataprep.rules.corpus.unused_baseline_entry import UnusedBaselineEntry
 from dataprep.rules.duplicates.answers_disagree import AnswersDisagree
 from dataprep.rules.duplicates.duplicate_row import DuplicateRow
 from dataprep.rules.duplicates.image_in_both_splits import ImageInBothSplits
@@ -183,6 +184,7 @@ RULES: dict[str, type[AnyRule]] = {
     "C701": TextOnlyShare,
     "C702": AnswerRepeated,
     "C703": LabelsUnbalanced,
+    "C704": UnusedBaselineEntry,
 }
 
 # Codes of rules that were removed or merged, and where each went; none so far.

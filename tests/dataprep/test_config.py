@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dataprep.config import ConvertConfig, LintConfig, RowConfig
+from dataprep.config import ConvertConfig, LintConfig, ReportConfig, RowConfig
 from dataprep.errors import ConfigError
 
 CHOICES = {
@@ -33,6 +33,29 @@ def test_an_unknown_choice_is_refused(name: str) -> None:
     option = f"--{name.replace('_', '-')}"
     with pytest.raises(ConfigError, match=f"{option} is 'sometimes', expected {CHOICES[name]} or"):
         ConvertConfig(**{name: "sometimes"})
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("format", "xml", "--format is 'xml', expected text, concise, json"),
+        ("fail_on", "note", "--fail-on is 'note', expected error, warning, info, never"),
+    ],
+)
+def test_an_unknown_report_is_refused(option: str, value: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        ReportConfig(**{option: value})
+
+
+@pytest.mark.parametrize("name", ["max_findings", "sample", "jobs"])
+def test_counts_below_one_are_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"--{name.replace('_', '-')} is 0, it must be at least 1"):
+        LintConfig(**{name: 0})
+
+
+def test_a_level_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(ConfigError, match="--level is 5, expected 0, 1, 2, 3 or 4"):
+        LintConfig(level=5)
 
 
 @pytest.mark.parametrize("ratio", [-0.1, 1.01, float("nan")])

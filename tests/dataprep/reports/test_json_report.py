@@ -6,18 +6,21 @@ import json
 from pathlib import Path
 
 import jsonschema
+import pytest
 
 from dataprep import __version__, lint
 from dataprep.config import LintConfig
+from dataprep.findings import Fix
 from dataprep.reports.json_report import REPORT_VERSION, report_object
 from schemas import load_schema
 from tests.dataprep.conversions import TOKENIZER, image_row, text_row, write_png, write_rows
+from tests.dataprep.reports.making import make_finding, make_report, render
 
 
 def test_the_report_obeys_the_schema_and_holds_every_finding(tmp_path: Path) -> None:
     write_png(tmp_path / "a.png", (1, 2, 3))
     warned = {"query": "<image>What?", "response": "Red.", "images": ["a.png", "a.png"]}
-    rows = [image_row("gone.png")] * 5 + [warned, text_row(1), "{cut"]
+    rows = [image_row("gone.png", query=f"{number}?") for number in range(5)] + [warned, text_row(1), "{cut"]
     source = write_rows(tmp_path / "rows.jsonl", rows)
     options = LintConfig(model_type="internvl2-1b", model=TOKENIZER, max_length=100_000)
     value = json.loads(json.dumps(report_object(lint([source], options))))
@@ -31,6 +34,10 @@ def test_the_report_obeys_the_schema_and_holds_every_finding(tmp_path: Path) -> 
         "warnings": 1,
         "infos": 1,
         "by_code": {"L604": 1, "M301": 5, "P001": 1, "T202": 1},
+        "accepted": 0,
+        "left_out": 0,
+        "sampled_from": None,
+        "stopped": None,
     }
     assert [finding["location"]["line"] for finding in value["findings"]] == [1, 2, 3, 4, 5, 6, 6, 8]
     first = value["findings"][0]
@@ -44,3 +51,29 @@ def test_a_report_on_nothing_obeys_the_schema(tmp_path: Path) -> None:
     jsonschema.Draft202012Validator(load_schema("report")).validate(value)
     assert value["for"] is None
     assert value["findings"] == []
+
+
+def test_lines_are_findings_of_the_document(tmp_path: Path) -> None:
+    report = lint([write_rows(tmp_path / "rows.jsonl", [image_row("gone.png"), "{cut"])])
+    lines = [json.loads(line) for line in render(report, format="jsonl").splitlines()]
+    assert lines == report_object(report)["findings"]
+    assert all(len(line["row_hash"]) == 32 for line in lines)
+
+
+def test_findings_beyond_what_a_report_holds_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dataprep.linting.MOST_KEPT", 2)
+    report = make_report(*(make_finding(line) for line in range(1, 6)))
+    said: list[str] = []
+    value = json.loads(render(report, format="json", said=said))
+    jsonschema.Draft202012Validator(load_schema("report")).validate(value)
+    assert (len(value["findings"]), value["summary"]["left_out"], value["summary"]["errors"]) == (2, 3, 5)
+    assert said == ["3 findings are counted, but not in the document; use --format jsonl"]
+
+
+def test_findings_about_files_and_fixes_obey_the_schema() -> None:
+    fix = Fix(label="take it out", is_safe=False)
+    value = report_object(make_report(make_finding(0), make_finding(2, fix=fix)))
+    jsonschema.Draft202012Validator(load_schema("report")).validate(value)
+    whole, row = value["findings"]
+    assert (whole["location"]["line"], whole["row_hash"], whole["fix"]) == (0, None, None)
+    assert row["fix"] == {"label": "take it out", "safe": False}

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import io
+from types import SimpleNamespace
 
 import pytest
-from rich.console import Console
 
 from dataprep.reports import progress
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
 
 
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     """What a terminal would be sent."""
-    stream = io.StringIO()
-
-    def make_console(*, stderr: bool) -> Console:
-        assert stderr
-        return Console(file=stream, force_terminal=True, width=120)
-
-    monkeypatch.setattr(progress, "Console", make_console)
+    stream = Terminal()
+    monkeypatch.setattr(progress, "sys", SimpleNamespace(stderr=stream))
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
     return stream
 
 

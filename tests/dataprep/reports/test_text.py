@@ -2,63 +2,29 @@
 
 from __future__ import annotations
 
-import io
-from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
-from rich.console import Console
 
-from dataprep import convert, lint
-from dataprep.conversion import BadRowsError
-from dataprep.findings import Finding, Location, Severity
+from dataprep import lint
+from dataprep.config import LintConfig
+from dataprep.findings import Fix, Severity
 from dataprep.linting import FileSummary, LintReport
-from dataprep.reports.text import make_visible, print_bad_rows, print_conversion, print_lint
 from dataprep.rules.runner import FOR_CONVERSION
-from tests.dataprep.conversions import make_options, text_row, write_rows
-
-HOSTILE = [
-    ("\x1b[31mred\x1b[0m", r"\x1b[31mred\x1b[0m"),
-    ("\x1b]0;title\x07", r"\x1b]0;title\x07"),
-    ("a\nb\r\tc", r"a\nb\r\tc"),
-    ("abc\u202edef\u2066x", r"abc\u202edef\u2066x"),
-    ("zero\u200bwidth\ufeff", r"zero\u200bwidth\ufeff"),
-    ("lone \ud800 half", r"lone \ud800 half"),
-    ("\x00\x7f\x9b31m", r"\x00\x7f\x9b31m"),
-    ("\u2028line", r"\u2028line"),
-]
+from tests.dataprep.conversions import text_row, write_rows
+from tests.dataprep.reports.making import HOSTILE, make_finding, make_report, render
 
 
-def make_finding(
-    line: int, code: str = "M301", *, message: str = "no such file", field: str = "images[0]", help: str | None = None
-) -> Finding:
-    severity = Severity.WARNING if code == "T202" else Severity.ERROR
-    location = Location("rows.jsonl", line)
-    return Finding(
-        code=code, name="a-rule", severity=severity, location=location, field=field, message=message, help=help
-    )
-
-
-def make_report(*findings: Finding, num_rows: int = 100, path: str = "rows.jsonl") -> LintReport:
-    bad = {finding.location for finding in findings if finding.severity is Severity.ERROR}
-    files = [FileSummary(path, num_rows, Counter({"native": num_rows}))]
-    report = LintReport(files, num_rows=num_rows, num_rows_with_errors=len(bad))
-    for location in dict.fromkeys(finding.location for finding in findings):
-        report.add([finding for finding in findings if finding.location == location])
-    return report
-
-
-def show(report: LintReport, *, width: int = 80) -> str:
-    stream = io.StringIO()
-    print_lint(report, Console(file=stream, width=width))
-    return stream.getvalue()
+def show(report: LintReport, **options: Any) -> str:
+    return render(report, format="text", **options)
 
 
 def test_a_clean_report_names_what_passed_and_what_comes_next() -> None:
     assert show(make_report()).splitlines() == [
         "rows.jsonl: 100 rows (100 native)",
         "",
-        "passed: parsing, fields and turns, tags, images, videos, boxes",
+        "passed: parsing, fields and turns, tags, images, videos, boxes, duplicates, balance",
         "not checked: lengths (add --for MODEL_TYPE --model DIR)",
         "0 errors and 0 warnings; conversion would reject 0 of 100 rows",
         "Next: dataprep convert rows.jsonl --for MODEL_TYPE --model DIR --out shards",
@@ -71,11 +37,11 @@ def test_repeats_collapse() -> None:
     assert [line for line in lines if line.startswith("rows.jsonl:") and "M301" in line] == [
         f"rows.jsonl:{line}: images[0]: M301 no such file" for line in (1, 2, 3)
     ]
-    assert "  +4,120 more M301 (all of them: --format json)" in lines
+    assert "  +4,120 more M301 in 4,123 rows (all of them: --format concise)" in lines
     assert lines.count("  help: check the path") == 1
-    assert "passed: parsing, fields and turns, tags, videos, boxes" in lines
+    assert "passed: parsing, fields and turns, tags, videos, boxes, duplicates, balance" in lines
     assert "4,123 errors and 0 warnings; conversion would reject 4,123 of 9,000 rows" in lines
-    assert lines[-1] == "Next: mend the rows, or read more: dataprep explain M301"
+    assert lines[-1] == "Next: dataprep explain M301"
 
 
 @pytest.mark.parametrize(("count", "more"), [(3, False), (4, True)])
@@ -101,36 +67,30 @@ def test_line_numbers_are_no_emoji(line: int) -> None:
 
 @pytest.mark.parametrize(("text", "shown"), HOSTILE)
 def test_data_cannot_act_on_the_terminal(text: str, shown: str) -> None:
-    assert make_visible(text) == shown
     report = make_report(make_finding(1, message=text, field=text, help=text), path=text)
-    output = show(report, width=300)
+    output = show(report)
     assert output.count(shown) == 4
     assert all(character.isprintable() or character == "\n" for character in output)
 
 
 @pytest.mark.parametrize("text", ["[red]x[/red]", "[/]", "[bold", "\\[red]", "tail\\", "[link=file:///etc]x[/link]"])
 def test_markup_in_the_data_is_text(text: str) -> None:
-    output = show(make_report(make_finding(1, message=text, field=text, help=text), path=text), width=300)
+    output = show(make_report(make_finding(1, message=text, field=text, help=text), path=text))
     assert f"{text}: 100 rows" in output
     assert f"rows.jsonl:1: {text}: M301 {text}\n" in output
     assert f"help: {text}\n" in output
 
 
-def test_readable_text_of_any_script_stays() -> None:
-    assert make_visible("中文 grün 😀 naïve") == "中文 grün 😀 naïve"
-
-
 def test_colours_are_ours_alone() -> None:
-    stream = io.StringIO()
-    console = Console(file=stream, force_terminal=True, color_system="standard", width=200)
-    print_lint(make_report(make_finding(1, message="[red]\x1b[31mx")), console)
-    assert "\x1b[1;31mM301\x1b[0m" in stream.getvalue()
-    assert "[red]\\x1b[31mx" in stream.getvalue()
+    text = show(make_report(make_finding(1, message="[red]\x1b[31mx")), has_colours=True)
+    assert "\x1b[1;31mM301\x1b[0m" in text
+    assert "[red]\\x1b[31mx" in text
+    assert "\x1b" not in show(make_report(make_finding(1)))
 
 
 def test_a_place_is_never_broken_in_two() -> None:
     path = "a/very/long/folder/" * 10 + "rows.jsonl"
-    lines = show(make_report(path=path), width=40).splitlines()
+    lines = show(make_report(path=path)).splitlines()
     assert lines[0] == f"{path}: 100 rows (100 native)"
     assert lines[-1].endswith("--out shards")
 
@@ -142,7 +102,7 @@ def test_the_next_command_can_be_pasted() -> None:
     report.model_type, report.levels = "internvl2-8b", FOR_CONVERSION
     text = show(report)
     assert "Next: dataprep convert 0.jsonl 1.jsonl 2.jsonl 3.jsonl 4.jsonl --for internvl2-8b --model DIR" in text
-    assert "passed: parsing, fields and turns, tags, images, videos, boxes, lengths" in text
+    assert "passed: parsing, fields and turns, tags, images, videos, boxes, duplicates, lengths, balance" in text
     assert "not checked" not in text
 
 
@@ -173,26 +133,66 @@ def test_a_megabyte_in_one_place_stays_readable(tmp_path: Path, row: str) -> Non
     assert "conversion would reject" in text
 
 
-def test_bad_rows_are_a_table_with_reasons() -> None:
-    reasons = {"P001": (1, "rows.jsonl:9: [red]Expecting value"), "M301": (1200, "rows.jsonl:1: no\x1b such file")}
-    stream = io.StringIO()
-    print_bad_rows(BadRowsError(5000, 1201, reasons, "error", 0.05), Console(file=stream, width=120))
-    text = stream.getvalue()
-    assert text.index("M301") < text.index("P001")
-    assert "1,200" in text
-    assert "image-file-missing" in text
-    assert "[red]Expecting value" in text
-    assert "no\\x1b such file" in text
+def test_a_safe_fix_is_named_and_is_the_next_command() -> None:
+    safe = Fix(label="rename imgs to images", is_safe=True)
+    text = show(make_report(make_finding(1, fix=safe), make_finding(2, "G402")))
+    assert "  --fix would: rename imgs to images" in text.splitlines()
+    assert text.splitlines()[-1] == "Next: dataprep lint rows.jsonl --fix"
+    unsafe = Fix(label="leave the row out", is_safe=False)
+    text = show(make_report(make_finding(1, fix=unsafe)))
+    assert "  --unsafe-fixes would: leave the row out" in text.splitlines()
+    assert text.splitlines()[-1] == "Next: dataprep explain M301"
 
 
-def test_a_conversion_says_its_totals_and_the_next_command(tmp_path: Path) -> None:
-    source = write_rows(tmp_path / "rows.jsonl", [*(text_row(number) for number in range(20)), "no json"])
-    out = tmp_path / "my shards"
-    manifest = convert([source], out, make_options(on_bad="skip", split="held_out=0.4"))
-    stream = io.StringIO()
-    print_conversion(manifest, str(out), Console(file=stream, width=100))
-    text = stream.getvalue()
-    assert text.startswith("21 rows in = 20 converted + 0 repaired + 1 rejected + 0 duplicate\n")
-    assert "held_out" in text
-    assert f"rejected rows, with their findings: {out}/rejects.jsonl\n" in text
-    assert text.endswith(f"Next: dataprep train '{out}' --model DIR --out runs/a\n")
+def test_statistics_are_counts_in_place_of_findings() -> None:
+    findings = [make_finding(line) for line in (1, 1, 2)] + [make_finding(3, "T202")]
+    text = show(make_report(*findings), statistics=True)
+    assert "rows.jsonl:1" not in text
+    assert "       3         2  error     M301 image-file-missing" in text.splitlines()
+    assert "       1         1  warning   T202 fewer-tags-than-media" in text.splitlines()
+
+
+def test_what_was_left_out_of_the_run_is_said() -> None:
+    report = make_report(make_finding(1), num_rows=50)
+    report.sampled_from, report.num_accepted, report.stopped = 2000, 7, "--max-findings 1 was reached at rows.jsonl:1"
+    text = show(report)
+    assert "50 of 2,000 rows (2.50%) were checked, drawn by --sample" in text
+    assert "7 more findings are accepted by" in text
+    assert "stopped: --max-findings 1 was reached at rows.jsonl:1; the rows behind it were not checked" in text
+    assert "passed:" not in text
+
+
+def test_leakage_has_passed_only_where_it_was_looked_for() -> None:
+    report = make_report()
+    assert "leakage" not in show(report)
+    assert "balance, leakage" in show(report, lint=LintConfig(val=("val.jsonl",)))
+    report.sampled_from = 1000
+    assert "videos, boxes\n" in show(report, lint=LintConfig(val=("val.jsonl",)))
+
+
+def test_many_files_are_counted() -> None:
+    report = make_report()
+    report.files = [FileSummary(f"{number}.jsonl", 10) for number in range(25)]
+    assert "+5 more files: 50 rows" in show(report)
+
+
+def test_what_makes_the_run_fail_comes_next() -> None:
+    report = make_report(make_finding(1, "T202"))
+    assert show(report, fail_on="error").splitlines()[-1].startswith("Next: dataprep convert")
+    assert show(report, fail_on="warning").splitlines()[-1] == "Next: dataprep explain T202"
+    report.num_rows_with_errors = 7  # accepted by a baseline
+    assert show(report).splitlines()[-1].endswith(" --out shards --on-bad skip --max-bad-ratio 0.07")
+
+
+def test_the_next_command_finds_the_media_again(tmp_path: Path) -> None:
+    lint_config = LintConfig(media_root=tmp_path)
+    assert show(make_report(), lint=lint_config).splitlines()[-1].endswith(f" --out shards --media-root {tmp_path}")
+    fix = Fix(label="mend", is_safe=True)
+    report = make_report(make_finding(1, fix=fix))
+    assert show(report, lint=lint_config).splitlines()[-1].endswith(f" --media-root {tmp_path} --fix")
+
+
+def test_notes_are_counted_where_there_are_some() -> None:
+    report = make_report(make_finding(1, "M308"))
+    assert report.count(Severity.INFO) == 1
+    assert "0 errors and 0 warnings, 1 notes; conversion would reject 0 of 100 rows" in show(report)

@@ -47,9 +47,10 @@ def read_cases(code: str) -> dict[str, list[dict[str, Any]]]:
     return yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
+ROW_RULES = [code for code, rule in RULES.items() if issubclass(rule, Rule)]
 CASES = [
     pytest.param(code, verdict, case, id=f"{code}-{verdict}-{number}")
-    for code in RULES
+    for code in ROW_RULES
     for verdict in ("pass", "fail")
     for number, case in enumerate(read_cases(code).get(verdict, []))
 ]
@@ -198,10 +199,6 @@ def test_fixes_of_many_rules_are_tested() -> None:
     cases = [(code, case) for code in RULES for case in read_cases(code).get("fail", []) if "fix" in case]
     assert len({code for code, case in cases if case.get("is_safe", True)}) >= 12
     assert len({code for code, case in cases if not case.get("is_safe", True)}) >= 6
-
-
-ROW_RULES = [code for code, rule in RULES.items() if issubclass(rule, Rule)]
-"""Rules about whole data sets have tests of their own: test_duplicates.py, test_spaces.py, test_corpus_rules.py."""
 
 
 @pytest.mark.parametrize("code", ROW_RULES)

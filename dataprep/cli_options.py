@@ -1,0 +1,65 @@
+"""Options that several commands share, and help that shows options in groups."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from typer.core import TyperCommand
+
+
+class GroupedCommand(TyperCommand):
+    """A command whose help shows options under the names of their groups (``rich_help_panel``), without rich."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the options, group by group."""
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None:
+                title = getattr(parameter, "rich_help_panel", None) or "Options"
+                groups.setdefault(title, []).append(record)
+        for title, records in groups.items():
+            with formatter.section(title):
+                formatter.write_dl(records)
+
+
+def complete_model_type(incomplete: str) -> list[str]:
+    """Return the model types that begin with what has been typed."""
+    from dataprep.catalog import MODEL_TYPES
+
+    return [name for name in MODEL_TYPES if name.startswith(incomplete)]
+
+
+def complete_rule(incomplete: str) -> list[str]:
+    """Return the codes and names of rules that begin with what has been typed."""
+    from dataprep.rules.table import RULES
+
+    names = [*RULES, *(rule.name for rule in RULES.values())]
+    return [name for name in names if name.lower().startswith(incomplete.lower())]
+
+
+Paths = Annotated[
+    list[str], typer.Argument(help="Data files (.jsonl, .json, .gz, .zst) or folders of them; - is standard input.")
+]
+ForModel = Annotated[
+    str | None,
+    typer.Option("--for", "--model-type", help="Model type, such as internvl2-8b.", autocompletion=complete_model_type),
+]
+ModelDir = Annotated[Path | None, typer.Option("--model", help="Model folder with tokenizer.json.")]
+MediaRoot = Annotated[Path | None, typer.Option(help="Folder that media paths start at. Default: the data file's.")]
+MaxLength = Annotated[int, typer.Option(help="Most tokens of a sample, image tokens included.")]
+MaxNum = Annotated[int | None, typer.Option(help="Most tiles per image, thumbnail not counted. Default: 12.")]
+System = Annotated[str | None, typer.Option(help="System prompt of rows that name none; '' is none.")]
+BoxStyle = Annotated[Literal["swift", "internvl"], typer.Option(help="Arithmetic and text of boxes.")]
+MissingTag = Annotated[Literal["last", "first"], typer.Option(help="Query that missing <image> tags are put before.")]
+SpecialText = Annotated[Literal["reject", "keep"], typer.Option(help="Control tokens spelled out in the data.")]
+Exif = Annotated[Literal["ignore", "apply"], typer.Option(help="EXIF orientation of images.")]
+Frames = Annotated[int, typer.Option(help="Frames taken from each video.")]
+AllowUrls = Annotated[bool, typer.Option("--allow-urls", help="Fetch media given as URLs.")]
+AllowPrivate = Annotated[bool, typer.Option("--allow-private-urls", help="Fetch from private addresses too.")]
+AllowOutside = Annotated[bool, typer.Option("--allow-outside-root", help="Read media outside the media root.")]
+Jobs = Annotated[int, typer.Option("--jobs", "-j", min=1, help="Number of worker processes.")]
+OnBad = Annotated[Literal["error", "skip"], typer.Option(help="End the run on bad rows, or reject them.")]
+Format = Annotated[Literal["text", "json"], typer.Option("--format", help="What to print on standard output.")]
