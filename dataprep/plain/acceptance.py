@@ -58,6 +58,10 @@ class Acceptor:
         """Return the format of an accepted row."""
         return self._shape_of[type(row)].row_format
 
+    def format_of_type(self, row_type: type) -> str:
+        """Return the format of accepted rows of a type."""
+        return self._shape_of[row_type].row_format
+
     def accept(self, block: Block) -> Accepted:
         """Parse a block and tell which of its rows are plain."""
         scan = scan_block(block.text)
@@ -93,9 +97,9 @@ class Acceptor:
                 return shape.decode(line)
             except _NOT_PLAIN:
                 continue
-        shape = self._learn(line)
+        learnt = self._learn(line)
         try:
-            return None if shape is None else shape.decode(line)
+            return None if learnt is None else learnt.decode(line)
         except _NOT_PLAIN:
             return None
 

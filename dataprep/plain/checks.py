@@ -16,9 +16,13 @@ from dataprep.formats.shared import ROLES
 from dataprep.plain.shapes import PlainObject
 from dataprep.tags import BBOX, IMAGE, REF_OBJECT
 
-COVERED = frozenset(
-    ["P001", "P002", "P003", "P004", "P005", "P006", "P007", "P008", "P009", "P010", "S101", "S102", "S103", "S104", "S105", "S106", "S107", "S108", "S109", "T201", "T202", "T203", "T204", "T205", "T206", "T207", "T208", "T209", "T210", "M301", "M302", "M303", "M304", "M305", "M306", "M307", "M308", "M309", "M311", "M312", "M313", "M314", "M315", "M316", "M317", "M318", "V351", "V352", "V353", "V354", "V355", "V356", "G401", "G402", "G403", "G404", "G405", "G406", "G407", "G408", "G409", "G410", "G411", "G416", "G417", "G418"]
-)
+COVERED = frozenset((
+    "P001", "P002", "P003", "P004", "P005", "P006", "P007", "P008", "P009", "P010", "S101", "S102", "S103", "S104",
+    "S105", "S106", "S107", "S108", "S109", "T201", "T202", "T203", "T204", "T205", "T206", "T207", "T208", "T209",
+    "T210", "M301", "M302", "M303", "M304", "M305", "M306", "M307", "M308", "M309", "M311", "M312", "M313", "M314",
+    "M315", "M316", "M317", "M318", "V351", "V352", "V353", "V354", "V355", "V356", "G401", "G402", "G403", "G404",
+    "G405", "G406", "G407", "G408", "G409", "G410", "G411", "G416", "G417", "G418",
+))  # fmt: skip
 """Rules of rows, up to the level of media, that have nothing to say about a plain row."""
 
 RISKY = re.compile(rb"<\s*(?:[|!]|/?\s*(?:im|vid|pic|aud|box|bound|bbox|ref|obj|quad|s\s*/?>|unk))", re.IGNORECASE)

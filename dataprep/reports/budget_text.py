@@ -22,8 +22,8 @@ def budget_lines(budget: Budget) -> Iterator[str]:
     yield from histogram_lines(budget.lengths, limit=budget.max_length)
     if budget.too_long:
         yield (
-            f"  {budget.too_long:,} of {budget.rows:,} rows are longer than {budget.max_length:,} tokens (--max-length) "
-            "and would be rejected"
+            f"  {budget.too_long:,} of {budget.rows:,} rows are longer than {budget.max_length:,} tokens "
+            "(--max-length) and would be rejected"
         )
     if budget.tiles:
         yield ""

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from dataprep import convert, lint
+from dataprep.blocks import CHUNK_BYTES, CHUNK_ROWS, cut_chunks
 from dataprep.config import LintConfig
 from dataprep.errors import ConfigError, SourceError
 from dataprep.findings import Location, Severity
-from dataprep.linting import CHUNK_BYTES, CHUNK_ROWS, cut_chunks
 from dataprep.rules.runner import FOR_CONVERSION, UP_TO_MEDIA
 from dataprep.sources import RawRow
 from tests.dataprep.conversions import TOKENIZER, image_row, make_options, read_files, text_row, write_png, write_rows
