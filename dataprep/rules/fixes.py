@@ -138,8 +138,10 @@ def apply_fixes(row: Mapping[str, Any] | None, fixes: Sequence[Fix]) -> FixedRow
 def _distinct(fixes: Sequence[Fix]) -> list[Fix]:
     # One fix of thousands of edits may stand in thousands of findings, so identity is asked first. Then the text: the
     # values of edits may be lists, so fixes have no hash.
-    different = {id(fix): fix for fix in fixes}.values()
-    return list({repr(fix): fix for fix in reversed(different)}.values())[::-1]
+    distinct: dict[str, Fix] = {}
+    for fix in {id(fix): fix for fix in fixes}.values():
+        distinct.setdefault(repr(fix), fix)
+    return list(distinct.values())
 
 
 def _others(fixes: Sequence[Fix], chosen: Fix) -> tuple[Fix, ...]:
@@ -199,9 +201,9 @@ def _find_parent(row: dict[str, Any], edit: Edit, opened: list[tuple[Any, Any]])
 
 
 def _look(node: Any, step: str | int, edit: Edit) -> Any:
-    if (isinstance(node, dict) and step in node) or (
-        isinstance(node, list) and isinstance(step, int) and 0 <= step < len(node)
-    ):
+    if isinstance(node, dict) and step in node:
+        return node[step]
+    if isinstance(node, list) and isinstance(step, int) and 0 <= step < len(node):
         return node[step]
     raise ValueError(f"no {step!r} in the row on the way to {'.'.join(map(str, edit.path))}")
 
