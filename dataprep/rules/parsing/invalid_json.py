@@ -12,7 +12,7 @@ from dataprep.rules.base import CheckedRow, ParseRule
 from dataprep.rules.fixes import LONGEST_RESPELLED_BYTES
 from dataprep.sources import parse_embedded
 
-_STRING_OR_TRAILING_COMMA = re.compile(r'("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])', re.DOTALL)
+_STRING_OR_TRAILING_COMMA = re.compile(r'("(?:[^"\\]++|\\.)*+")|,(?=\s*[}\]])', re.DOTALL)
 
 
 def _without_trailing_commas(text: str) -> str | None:
