@@ -13,13 +13,17 @@ from __future__ import annotations
 
 import copy
 import json
+import posixpath
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from dataprep.findings import Edit, Fix
+from dataprep.media.index import MediaFacts
+from dataprep.rules.base import CheckedRow
 from dataprep.sources import parse_embedded
 
 Path = tuple[str | int, ...]
@@ -89,6 +93,20 @@ def text_at(row: Mapping[str, Any] | None, field: str) -> str | None:
 def set_value(field: str, value: object) -> Edit:
     """Return the edit that sets the field that a finding names."""
     return Edit(path=path_of(field), value=value)
+
+
+def correct_path(row: CheckedRow, facts: MediaFacts) -> Fix | None:
+    """Return the fix that names the file that a missing one may be; safe if only letter case is different."""
+    suggestion = facts.error.suggestion if facts.error is not None else None
+    text = text_at(row.value, facts.ref.field)
+    if suggestion is None or text is None or text.strip() != facts.ref.source:
+        return None
+    is_safe = _fold(suggestion) == _fold(posixpath.normpath(facts.ref.source))
+    return Fix(label=f"name {suggestion}", is_safe=is_safe, edits=(set_value(facts.ref.field, suggestion),))
+
+
+def _fold(path: str) -> str:
+    return unicodedata.normalize("NFC", path).casefold()
 
 
 def apply_fix(row: Mapping[str, Any], fix: Fix) -> dict[str, Any]:
