@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from dataprep.blocks import Block
-from dataprep.plain.checks import RISKY, PlainChecks, Tally
+from dataprep.plain.checks import RISKY, PlainChecks, Tally, refuse_blank
 from dataprep.plain.scan import BlockScan, count_keys, has_escaped_less, has_spaced_key, scan_block
 from dataprep.plain.shapes import Shape, is_possible, make_shape
 
@@ -68,17 +68,19 @@ class Acceptor:
         was_enabled = gc.isenabled()
         gc.disable()  # nothing here makes a cycle, and collections would take a third of the time
         try:
-            return self._split(block.text, scan)
+            return self._split(block.text, scan, has_bom=block.starts_with_bom)
         finally:
             if was_enabled:
                 gc.enable()
 
-    def _split(self, text: bytes, scan: BlockScan) -> Accepted:
+    def _split(self, text: bytes, scan: BlockScan, *, has_bom: bool) -> Accepted:
         lines = text.split(b"\n")
         if not lines[-1]:
             lines.pop()
         rows = self._parse_block(text, scan) or [self._parse_line(line) for line in lines]
         self._check(rows, lines, scan)
+        if has_bom:
+            rows[0] = None
         return Accepted(lines, rows)
 
     def _parse_block(self, text: bytes, scan: BlockScan) -> list[Any] | None:
@@ -140,7 +142,10 @@ class Acceptor:
 
     def _account(self, shape: Shape, rows: list[Any]) -> Tally:
         """Replace rows that are not plain by None, and return what the others account for."""
-        num_keys, num_tags = (0, 0) if shape.is_text_only else self._checks.check_all(shape.row_format, rows)
+        if shape.is_text_only:
+            num_keys, num_tags = refuse_blank(shape.row_format, rows)
+        else:
+            num_keys, num_tags = self._checks.check_all(shape.row_format, rows)
         num_keys += len(shape.required) * sum(row is not None for row in rows)
         for name in shape.names:
             num_keys += sum(getattr(row, name, msgspec.UNSET) is not msgspec.UNSET for row in rows)

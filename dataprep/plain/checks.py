@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any, TypeAlias
 
 import msgspec
@@ -57,7 +58,7 @@ class PlainChecks:
             "conversations": _read_conversations,
         }
 
-    def check_all(self, row_format: str, rows: list[Any]) -> Tally:
+    def check_all(self, row_format: str, rows: list[Any]) -> Tally:  # noqa: PLR0915
         """Replace rows that are not plain by None, and return what the others account for, added up.
 
         One long function, because calls would be most of its cost.
@@ -80,6 +81,9 @@ class PlainChecks:
                 query, answer, images, num_turns, num_keys = read
                 all_keys += num_keys
             objects = row.objects
+            if answer.isspace():
+                rows[index] = None
+                continue
             if not images and not objects:
                 continue
             num_images = len(images) if type(images) is list else _count_joined(images)
@@ -87,7 +91,7 @@ class PlainChecks:
             if (num_tags != num_images and (num_tags or num_turns > 1)) or not 0 <= num_images <= most_images:
                 rows[index] = None
                 continue
-            if num_images and not (images[0] and not images[0].isspace() if num_images == 1 else _are_filled(images)):
+            if num_images and not (images[0] and not images[0].isspace() if num_images == 1 else are_filled(images)):
                 rows[index] = None
                 continue
             if not objects:
@@ -121,6 +125,17 @@ class PlainChecks:
         return all_keys, all_tags
 
 
+_ANSWERS = {"native": attrgetter("response"), "alpaca": attrgetter("output")}
+
+
+def refuse_blank(row_format: str, rows: list[Any]) -> Tally:
+    """Replace rows of texts alone whose answer is blank by None; the others account for nothing."""
+    answer_of = _ANSWERS[row_format]
+    if any(map(str.isspace, map(answer_of, rows))):
+        rows[:] = [None if answer_of(row).isspace() else row for row in rows]
+    return 0, 0
+
+
 class _NormalCaptions(dict[Any, Any]):
     """Captions as rules compare them, remembered: labels come again and again."""
 
@@ -151,8 +166,10 @@ def _read_turns(row: Any, query: str, answer: str) -> _Read | None:
     queries = [*(earlier for earlier, _ in row.history), query]
     if not all(queries[1:]):
         return None
-    answers = "".join([*(earlier for _, earlier in row.history), answer])
-    return "".join(queries), answers, row.images, len(queries), 0
+    answers = [*(earlier for _, earlier in row.history), answer]
+    if any(map(str.isspace, answers)):
+        return None
+    return "".join(queries), "".join(answers), row.images, len(queries), 0
 
 
 def _read_messages(row: Any) -> _Read | None:
@@ -175,7 +192,7 @@ def _read_entries(entries: list[Any], images: Any) -> _Read | None:
     if any(ROLES[e.role] != "user" for e in users) or any(ROLES[e.role] != "assistant" for e in assistants):
         return None
     queries, answers = [entry.content for entry in users], [entry.content for entry in assistants]
-    if not all(answers) or not all(queries[1:]):
+    if not are_filled(answers) or not all(queries[1:]):
         return None
     return "".join(queries), "".join(answers), images, len(queries), num_keys
 
@@ -187,8 +204,9 @@ def _count_joined(images: Any) -> int:
     return -1 if "," in images or images.isspace() else 1
 
 
-def _are_filled(images: list[str]) -> bool:
-    return all(images) and not any(map(str.isspace, images))
+def are_filled(texts: list[str]) -> bool:
+    """Whether every text holds something else than white space."""
+    return all(texts) and not any(map(str.isspace, texts))
 
 
 def objects_of(objects: list[PlainObject] | str | None) -> list[PlainObject] | None:

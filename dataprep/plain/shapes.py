@@ -15,7 +15,7 @@ import msgspec
 
 Answer: TypeAlias = Annotated[str, msgspec.Meta(min_length=1)]
 Coordinate: TypeAlias = Annotated[float, msgspec.Meta(ge=0)]
-_Media: TypeAlias = list[str] | str | None
+_Media: TypeAlias = list[str] | Answer | None
 _NoMedia: TypeAlias = Annotated[list[str], msgspec.Meta(max_length=0)] | None
 _Scalar: TypeAlias = str | int | float | bool | None
 
@@ -69,6 +69,7 @@ _NEEDED = {
     "conversations": {"conversations"},
 }
 _NOT_TEXT = {"images", "objects", "history"}
+_UNSUPPORTED = {"audios", "tools", "rejected_response"}  # fine or not by their values, not by their names
 _MOST_KEYS = 64
 
 
@@ -110,9 +111,9 @@ def is_possible(row_format: str, keys: Collection[str]) -> bool:
     """Whether a row with these keys can be plain: it has what its format needs, and no field of another format."""
     foreign = {key for name, fields in FIELD_TYPES.items() if name != row_format for key in fields}
     unknown = set(keys) - FIELD_TYPES[row_format].keys()
-    # A key that ends with a backslash would hide from the count of keys.
-    is_odd = len(keys) > _MOST_KEYS or any(key.endswith("\\") for key in unknown)
-    return _NEEDED[row_format] <= set(keys) and not unknown & foreign and not is_odd
+    # A key with a backslash could hide from the count of keys; msgspec takes none with quotes or control characters.
+    is_odd = len(keys) > _MOST_KEYS or any(char in '\\"' or char < " " for key in unknown for char in key)
+    return _NEEDED[row_format] <= set(keys) and not unknown & (foreign | _UNSUPPORTED) and not is_odd
 
 
 def make_shape(row_format: str, required: Sequence[str], optional: Sequence[str] = ()) -> Shape:

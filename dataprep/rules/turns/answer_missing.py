@@ -13,7 +13,7 @@ class AnswerMissing(Rule):
     """Turn without an answer.
 
     ## What it does
-    Reports turns whose answer is missing, null or empty, in the history as well.
+    Reports turns whose answer is missing, null, empty or nothing but white space, in the history as well.
     ## Why it matters
     Nothing is trained on, or only the end token: the model learns to stay silent. The reference keeps
     such rows.
@@ -33,7 +33,7 @@ class AnswerMissing(Rule):
     def check(self, row: CheckedRow, context: RuleContext) -> Iterator[Problem]:
         """Yield the problem."""
         for turn in row.record.turns if row.record else ():
-            if not turn.response:
-                message = f"{turn.response_field} is missing or empty: there is no answer to train on"
+            if not turn.response.strip():
+                message = f"{turn.response_field} is missing or blank: there is no answer to train on"
                 step = "write the answer or leave the row out"
                 yield Problem(message=message, field=turn.response_field, help=step, fix=DROP_ROW)

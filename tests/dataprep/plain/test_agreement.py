@@ -1,0 +1,298 @@
+"""The fast path says of every row what the rules say: same rows, formats, findings and facts."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from dataprep.blocks import Block
+from dataprep.checking import ChunkChecker
+from dataprep.config import LintConfig, RuleConfig
+from dataprep.findings import Location
+from dataprep.plain.acceptance import Acceptor
+from dataprep.plain.checker import PlainChecker, is_covered
+from dataprep.plain.checks import COVERED, RISKY
+from dataprep.rules.base import Level, Rule
+from dataprep.rules.runner import UP_TO_MEDIA, CheckerRecipe
+from dataprep.rules.table import RULES
+from dataprep.tags import BBOX, IMAGE, REF_OBJECT, VIDEO
+from dataprep.templates import CONTENT_TOKENS, CONTROL_TOKENS
+from dataprep.verdicts import ChunkVerdict
+
+BY_LINE = frozenset({Level.SHAPE, Level.TEXT})
+SIZES = {"a.jpg": (640, 480), "b.png": (1200, 300), "c.webp": (90, 90)}
+PIECES = (
+    "word", " ", "\n", '"', '":', '" :', "\\", "\\u003c", "é", "中", "\U0001f600", "<", "< ", "<3", "</", "<image>",
+    "<Image>", "<img>a.jpg</img>", "<video>", "<bbox>", "<ref-object>", "<ref>", "</ref>", "<box>", "<|im_end|>",
+    "</s>", "<IMG_CONTEXT>", "<div>", "{", "}", "[", "]", ",", "}\n{", "a.jpg", "\t", "\x7f", "\u2028", "\u202e",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A media root with plain images and one of each kind that rules speak about."""
+    folder = tmp_path_factory.mktemp("media")
+    for name, size in SIZES.items():
+        Image.new("RGB", size, (200, 30, 30)).save(folder / name)
+    Image.new("RGBA", (50, 50)).save(folder / "alpha.png")
+    Image.new("L", (50, 50)).save(folder / "grey.png")
+    Image.new("RGB", (3000, 20)).save(folder / "long.png")
+    Image.new("RGB", (50, 50)).save(folder / "png.jpg", "PNG")
+    exif = Image.Exif()
+    exif[0x112] = 6
+    Image.new("RGB", (50, 40)).save(folder / "turned.jpg", exif=exif)
+    return folder
+
+
+NAMES = (
+    *SIZES,
+    "alpha.png",
+    "grey.png",
+    "long.png",
+    "png.jpg",
+    "turned.jpg",
+    "missing.jpg",
+    "",
+    " ",
+    "a.jpg,b.png",
+    "../x",
+)
+
+
+class Draw:
+    """Draws rows, most of them sound."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+
+    def often(self, share: float) -> bool:
+        return self.random.random() < share
+
+    def text(self, lead: str = "") -> str:
+        words = [
+            self.random.choice(("What", "is", "there", "red", "2 < 3", "x")) for _ in range(self.random.randint(1, 5))
+        ]
+        if self.often(0.1):
+            words.insert(self.random.randint(0, len(words)), self.random.choice(PIECES))
+        return lead + " ".join(words)
+
+    def box(self, bbox_type: str) -> list[float]:
+        full = {"real": 90, "norm_1": 1, "norm_1000": 1000}[bbox_type]
+        low, high = self.random.uniform(0, 0.4) * full, self.random.uniform(0.5, 1) * full
+        box = [low, low / 2, high, high]
+        if self.often(0.1):
+            box[self.random.randint(0, 3)] = self.random.choice((0, -1, 1, 2000, low, 1e300))
+        return [round(number, 3) for number in box] if bbox_type == "norm_1" else [int(number) for number in box]
+
+    def objects(self, count: int, num_images: int) -> Any:
+        entries = []
+        for number in range(count):
+            bbox_type = self.random.choice(("real", "norm_1", "norm_1000"))
+            entry: dict[str, Any] = {
+                "caption": f"thing {number if self.often(0.9) else 0}",
+                "bbox": self.box(bbox_type),
+            }
+            entry |= {
+                "bbox_type": bbox_type,
+                "image": self.random.randrange(num_images) if self.often(0.95) else num_images,
+            }
+            if self.often(0.05):
+                entry["caption"] = self.random.choice((None, "", " ", "Thing 0 ", "<image>"))
+            if self.often(0.05):
+                del entry[self.random.choice(list(entry))]
+            entries.append(entry)
+        return json.dumps(entries) if self.often(0.2) else entries
+
+    def row(self) -> dict[str, Any]:
+        images = [
+            self.random.choice(NAMES if self.often(0.15) else ("a.jpg", "b.png", "c.webp"))
+            for _ in range(self.random.choice((0, 1, 1, 2)))
+        ]
+        row_format = self.random.choice(("native", "alpaca", "messages", "conversations"))
+        num_turns = self.random.choice((1, 1, 2))
+        queries = [self.text() for _ in range(num_turns)]
+        answers = [self.text() for _ in range(num_turns)]
+        queries[0] = IMAGE * (len(images) - self.often(0.05)) + queries[0]
+        row: dict[str, Any] = {}
+        if images or self.often(0.2):
+            row["images"] = images[0] if len(images) == 1 and self.often(0.2) else images
+        if images and self.often(0.5):
+            count = self.random.randint(1, 3)
+            queries[-1] += REF_OBJECT * count
+            answers[-1] += BBOX * (count - self.often(0.05))
+            row["objects"] = self.objects(count, len(images))
+        if self.often(0.2):
+            row["system"] = self.random.choice((None, "", "You help.", self.text()))
+        if self.often(0.1):
+            row[self.random.choice(("id", "source", "image_size", "imags", "tools", "videos", "k\\"))] = (
+                self.random.choice((None, 1, "x", [], [1], {"a": 1}, 1.5, ["v.mp4"]))
+            )
+        return row | self.turns(row_format, queries, answers)
+
+    def turns(self, row_format: str, queries: list[str], answers: list[str]) -> dict[str, Any]:
+        if self.often(0.05):
+            answers[self.random.randrange(len(answers))] = self.random.choice(("", " ", "\n"))
+        if self.often(0.05):
+            queries[-1] = ""
+        if row_format in ("native", "alpaca"):
+            history = [list(pair) for pair in zip(queries[:-1], answers[:-1], strict=True)]
+            names = ("query", "response") if row_format == "native" else ("instruction", "output")
+            row: dict[str, Any] = {names[0]: queries[-1], names[1]: answers[-1]}
+            if history or self.often(0.2):
+                row["history"] = history or None
+            if row_format == "alpaca" and self.often(0.5):
+                row["input"] = self.random.choice(("", None, self.text()))
+            return row
+        keys = ("role", "content") if row_format == "messages" else ("from", "value")
+        names = ("user", "assistant") if row_format == "messages" else ("human", "gpt")
+        entries = [
+            {keys[0]: name, keys[1]: text}
+            for pair in zip(queries, answers, strict=True)
+            for name, text in zip(names, pair, strict=True)
+        ]
+        if self.often(0.2):
+            entries.insert(0, {keys[0]: "system", keys[1]: self.text()})
+        if self.often(0.05):
+            entries.pop(self.random.randrange(len(entries)))
+        return {row_format: entries}
+
+    def line(self) -> bytes:
+        row = self.row()
+        text = json.dumps(row, ensure_ascii=self.often(0.3), separators=(",", ":") if self.often(0.3) else None)
+        data = text.encode("utf-8", "surrogatepass")
+        if self.often(0.08):
+            at = self.random.randrange(len(data))
+            new = self.random.choice(
+                (b"", b"x", b'"', b"<", b" ", b"\n", b"\xff", b"\\", b'"query":"again",', b"NaN", b"\r", b"}{", b" :")
+            )
+            data = data[:at] + new + data[at + self.random.randint(0, 1) :]
+        if self.often(0.03):
+            data = data.replace(b'":', b'" :', 1)
+        if self.often(0.03):
+            data = b'{"response":"twice",' + data[1:]
+        return data
+
+
+def both(
+    text: bytes, config: LintConfig, levels: frozenset[Level], *, has_bom: bool = False
+) -> tuple[ChunkVerdict, ChunkVerdict]:
+    """What the fast path and the rules say of a block, which the fast path sees twice, to have learnt."""
+    state = ChunkChecker(CheckerRecipe(config, levels, config.rules)())
+    block = Block(Location("rows.jsonl", 7), text, has_bom)
+    slow = state._check_rows(list(block.rows()), "rows.jsonl")
+    checker = state._checkers.for_file("rows.jsonl")
+    assert is_covered(checker)
+    plain = PlainChecker("rows.jsonl", checker)
+    first = plain.check(block, state._checkers.new_collector("rows.jsonl"))
+    again = plain.check(block, state._checkers.new_collector("rows.jsonl"))
+    assert first == again
+    return again, slow
+
+
+def check(
+    text: bytes, root: Path, levels: frozenset[Level], model_type: str | None = None, rules: RuleConfig | None = None
+) -> None:
+    config = LintConfig(media_root=root, model_type=model_type, rules=rules or RuleConfig())
+    fast, slow = both(text, config, levels)
+    assert fast.findings == slow.findings
+    assert fast == slow
+
+
+@pytest.mark.parametrize("levels", [BY_LINE, UP_TO_MEDIA], ids=["levels 0-1", "levels 0-2"])
+@given(seed=st.integers(0, 1 << 40), count=st.integers(1, 30))
+@settings(max_examples=60, deadline=None)
+def test_drawn_rows(root: Path, levels: frozenset[Level], seed: int, count: int) -> None:
+    draw = Draw(seed)
+    model_type = draw.random.choice((None, None, "internvl2-2b", "internvl-chat-v1_5"))
+    text = b"\n".join(draw.line() for _ in range(count)) + (b"\n" if draw.often(0.8) else b"")
+    check(text, root, levels, model_type)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("levels", [BY_LINE, UP_TO_MEDIA], ids=["levels 0-1", "levels 0-2"])
+def test_many_drawn_rows(root: Path, levels: frozenset[Level]) -> None:
+    for seed in range(3000):
+        draw = Draw(seed)
+        check(b"\n".join(draw.line() for _ in range(40)) + b"\n", root, levels)
+
+
+def test_most_drawn_rows_are_accepted(root: Path) -> None:
+    """The tests above would hold of a fast path that accepts nothing."""
+    draw = Draw(1)
+    text = b"".join(json.dumps(draw.row()).encode() + b"\n" for _ in range(2000))
+    state = ChunkChecker(CheckerRecipe(LintConfig(media_root=root), BY_LINE)())
+    plain = PlainChecker("rows.jsonl", state._checkers.for_file("rows.jsonl"))
+    block = Block(Location("rows.jsonl", 1), text)
+    acceptor: Acceptor = plain._acceptor
+    acceptor.accept(block)
+    rows = acceptor.accept(block).rows
+    clean = state._check_rows(list(block.rows()), "rows.jsonl")
+    num_clean = 2000 - len(clean.findings)
+    assert 0.85 * num_clean < sum(row is not None for row in rows) <= num_clean
+
+
+GOOD = {"query": "q", "response": "r"}
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [b'{"query":"q","response":"r","response":"s"}'],
+        [b'{"query" :"q","query":"q","response":"r"}'],
+        [b'{"query":"q","response":"r"}{"query":"q","response":"r"}', b""],
+        [b'{"query":"q",', b'"response":"r"}'],
+        [b'{"query":"q","response":"r"}{"query":"a","response":"b","objects":[', b'{"bbox":[1,2,3,4]}]}'],
+        [b"", b"  ", b'{"query":"q","response":"r"}\r', b""],
+        [b'{"query":"say \\u003cimage>","response":"r"}'],
+        [b'{"query":"q","response":"r","note":"a\\\\":1}'],
+        [b'{"query":"q","response":"r","a\\\\":"x"}', b'{"query":"q","query":"q","response":"r","a\\\\":"x"}'],
+        [b'{"query":"q","response":"\xed\xa0\x80"}'],
+        [b'{"query":"q","response":"\\ud800"}'],
+        [b"\xef\xbb\xbf" + b'{"query":"q","response":"r"}'],
+        [b'[{"query":"q","response":"r"}]'],
+        [b'{"query":"q","response":"r","extra":' + b"[" * 300 + b"]" * 300 + b"}"],
+        [b'{"query":"q","response":"r","extra":1e999}'],
+        [b'{"query":"q","response":"r"'],
+        [b'{"query":"He said \\"a\\": b","response":"{\\"a\\": 1}"}'],
+    ],
+)
+def test_lines_with_one_trap(root: Path, lines: list[bytes]) -> None:
+    good = json.dumps(GOOD).encode()
+    for levels in (BY_LINE, UP_TO_MEDIA):
+        for before, after in (([], []), ([good] * 3, []), ([good] * 3, [good] * 2)):
+            check(b"\n".join([*before, *lines, *after]), root, levels)
+            check(b"\n".join([*before, *lines, *after, b""]), root, levels)
+
+
+def test_a_byte_order_mark_is_a_finding(root: Path) -> None:
+    text = b'{"query":"q","response":"r"}\n' * 3
+    fast, slow = both(text, LintConfig(media_root=root), BY_LINE, has_bom=True)
+    assert fast == slow
+    assert [code for _, found in fast.findings for code in [found[0].code]] == ["P006"]
+
+
+@pytest.mark.parametrize("selectors", [("P",), ("T2", "G"), ("D501",), ("M301",)])
+def test_selected_rules(root: Path, selectors: tuple[str, ...]) -> None:
+    draw = Draw(5)
+    text = b"\n".join(draw.line() for _ in range(200))
+    for levels in (BY_LINE, UP_TO_MEDIA):
+        check(text, root, levels, rules=RuleConfig(select=selectors))
+
+
+def test_every_rule_of_rows_up_to_media_is_covered() -> None:
+    """A new rule belongs in COVERED once plain rows are known to give it nothing to say, and a case of it in Draw."""
+    rules = {code for code, rule in RULES.items() if issubclass(rule, Rule) and rule.level in UP_TO_MEDIA}
+    assert rules == COVERED
+
+
+@pytest.mark.parametrize("token", [*CONTROL_TOKENS, *CONTENT_TOKENS, IMAGE, VIDEO, BBOX, REF_OBJECT])
+def test_tags_and_tokens_are_risky(token: str) -> None:
+    for text in (token, token.upper(), token.replace("<", "< ")):
+        assert RISKY.search(text.encode()), text
