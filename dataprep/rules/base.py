@@ -206,7 +206,12 @@ class MediaRule(Rule):
             error = facts.error
             if error is not None and facts.ref.kind in self.kinds and self._reports(error.reason):
                 message = f"{facts.shown_source}: {error.detail}"
-                yield Problem(message=message, field=facts.ref.field, help=self.help_for(error.reason))
+                step, fix = self.help_for(error.reason), self.fix_for(row, facts)
+                yield Problem(message=message, field=facts.ref.field, help=step, fix=fix)
+
+    def fix_for(self, row: CheckedRow, facts: MediaFacts) -> Fix | None:
+        """Return how the row can be mended, if it can."""
+        return None
 
     def help_for(self, reason: str) -> str | None:
         """Return the next step after a failure for this reason."""

@@ -10,9 +10,11 @@ from dataprep.rules.base import CheckedRow, Level, Rule, RuleContext
 from dataprep.rules.fixes import set_value, text_at
 from dataprep.tags import BBOX, IMAGE, REF_OBJECT, VIDEO, count_tag
 
-_NEAR = re.compile(r"<\s*([A-Za-z][A-Za-z_ -]{1,18}?)\s*/?\s*>")
+# In bars as other tools write it, and with a number behind it, too.
+_NEAR = re.compile(r"<\s*\|?\s*([A-Za-z][A-Za-z_ -]{1,18}?)(\d{0,3})\s*\|?\s*/?\s*>")
 _MEANT = {
     "image": IMAGE, "images": IMAGE, "img": IMAGE, "imagehere": IMAGE, "imageplaceholder": IMAGE, "picture": IMAGE,
+    "imagepad": IMAGE, "videopad": VIDEO,
     "video": VIDEO, "videos": VIDEO, "bbox": BBOX, "bboxes": BBOX, "boundingbox": BBOX,
     "refobject": REF_OBJECT, "refobjects": REF_OBJECT, "objectref": REF_OBJECT,
 }  # fmt: skip
@@ -30,7 +32,7 @@ class TagMisspelt(Rule):
     """Tag that is not spelled as it must be.
 
     ## What it does
-    Reports tags such as `<Image>`, `<images>`, `<image />`, `<VIDEO>`, `<bbox >` or `<ref_object>`
+    Reports tags such as `<Image>`, `<images>`, `<image_1>`, `<|image|>`, `<VIDEO>`, `<bbox >` or `<ref_object>`
     in rows that have more images, videos or objects than tags for them.
     ## Why it matters
     Tags are case sensitive and exact: any other spelling is trained on as text, and the image goes
@@ -77,12 +79,18 @@ class TagMisspelt(Rule):
 
 
 def _spell_right(row: CheckedRow, found: list[tuple[str, str]], tag: str) -> Fix | None:
+    numbers = [int(match[2]) for _, spelling in found if (match := _NEAR.fullmatch(spelling)) and match[2]]
+    if numbers and numbers != list(range(numbers[0], numbers[0] + len(found))):
+        return None  # the numbers mean another order than that of the images
     edits: list[Edit] = []
-    for field in dict.fromkeys(field for field, _ in found):
+    spellings: dict[str, set[str]] = {}
+    for field, spelling in found:
+        spellings.setdefault(field, set()).add(spelling)
+    for field, used in spellings.items():
         text = text_at(row.value, field)
         if text is None:
             return None
-        for spelling in {spelling for where, spelling in found if where == field}:
+        for spelling in used:
             text = text.replace(spelling, tag)
         edits.append(set_value(field, text))
     return Fix(label=f"write {tag} for {found[0][1]}", is_safe=True, edits=tuple(edits))
