@@ -17,7 +17,7 @@ from tests.dataprep.conversions import TOKENIZER, image_row, text_row, write_png
 def test_the_report_obeys_the_schema_and_holds_every_finding(tmp_path: Path) -> None:
     write_png(tmp_path / "a.png", (1, 2, 3))
     warned = {"query": "<image>What?", "response": "Red.", "images": ["a.png", "a.png"]}
-    rows = [image_row("gone.png")] * 5 + [warned, text_row(1), "{cut"]
+    rows = [*(image_row("gone.png", query=f"What {n}?") for n in range(5)), warned, text_row(1), "{cut"]
     source = write_rows(tmp_path / "rows.jsonl", rows)
     options = LintConfig(model_type="internvl2-1b", model=TOKENIZER, max_length=100_000)
     value = json.loads(json.dumps(report_object(lint([source], options))))

@@ -58,7 +58,7 @@ def test_a_clean_report_names_what_passed_and_what_comes_next() -> None:
     assert show(make_report()).splitlines() == [
         "rows.jsonl: 100 rows (100 native)",
         "",
-        "passed: parsing, fields and turns, tags, images, videos, boxes",
+        "passed: parsing, fields and turns, tags, images, videos, boxes, duplicates, balance",
         "not checked: lengths (add --for MODEL_TYPE --model DIR)",
         "0 errors and 0 warnings; conversion would reject 0 of 100 rows",
         "Next: dataprep convert rows.jsonl --for MODEL_TYPE --model DIR --out shards",
@@ -73,7 +73,7 @@ def test_repeats_collapse() -> None:
     ]
     assert "  +4,120 more M301 (all of them: --format json)" in lines
     assert lines.count("  help: check the path") == 1
-    assert "passed: parsing, fields and turns, tags, videos, boxes" in lines
+    assert "passed: parsing, fields and turns, tags, videos, boxes, duplicates, balance" in lines
     assert "4,123 errors and 0 warnings; conversion would reject 4,123 of 9,000 rows" in lines
     assert lines[-1] == "Next: mend the rows, or read more: dataprep explain M301"
 
@@ -142,7 +142,7 @@ def test_the_next_command_can_be_pasted() -> None:
     report.model_type, report.levels = "internvl2-8b", FOR_CONVERSION
     text = show(report)
     assert "Next: dataprep convert 0.jsonl 1.jsonl 2.jsonl 3.jsonl 4.jsonl --for internvl2-8b --model DIR" in text
-    assert "passed: parsing, fields and turns, tags, images, videos, boxes, lengths" in text
+    assert "passed: parsing, fields and turns, tags, images, videos, boxes, duplicates, lengths, balance" in text
     assert "not checked" not in text
 
 
