@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from dataprep.baseline import Baseline, read_baseline
 from dataprep.config import LintConfig
@@ -17,6 +18,9 @@ from dataprep.rules.base import CheckedRow, Level
 from dataprep.rules.runner import FOR_CONVERSION, UP_TO_MEDIA, CheckerRecipe, CheckerSet, check_corpus, check_unused
 from dataprep.sampling import draw_rows
 from dataprep.sources import RawRow, expand_paths, read_rows
+
+if TYPE_CHECKING:
+    from dataprep.budget import Budget
 
 CHUNK_ROWS = 512
 CHUNK_BYTES = 4 << 20
@@ -63,6 +67,7 @@ class LintReport:
         num_accepted: Findings that the baseline accepts; they are counted nowhere else.
         sampled_from: Rows that the rows checked were drawn from; None if all were checked.
         stopped: Why the run ended before the last row, as a sentence; None if it did not.
+        budget: What the rows cost; None without a tokenizer, or if no row has a length.
     """
 
     files: list[FileSummary] = field(default_factory=list)
@@ -75,6 +80,7 @@ class LintReport:
     num_accepted: int = 0
     sampled_from: int | None = None
     stopped: str | None = None
+    budget: Budget | None = None
 
     def add(self, findings: Sequence[Finding]) -> None:
         """Take in what was found in one row, or about the whole."""
@@ -158,6 +164,7 @@ def lint(
         report.add(findings)
         on_findings(findings)
     report.num_accepted = baseline.num_accepted
+    _look_at_all(report, corpus, config)
     return report
 
 
@@ -182,6 +189,14 @@ def _check_whole(
     if baseline.path is not None and is_complete:
         # Only what could have been found: an entry of a rule that did not run is not unused.
         yield check_unused(str(baseline.path), baseline.unmet, recipe)
+
+
+def _look_at_all(report: LintReport, corpus: Corpus, config: LintConfig) -> None:
+    """Work out the budget, and draw the contact sheet that was asked for."""
+    if Level.TOKENS in report.levels:
+        from dataprep.budget import plan_budget
+
+        report.budget = plan_budget(corpus, max_length=config.max_length, pack_length=config.pack_length)
 
 
 def levels_of(config: LintConfig) -> frozenset[Level]:

@@ -33,6 +33,7 @@ def report_object(report: LintReport) -> dict[str, Any]:
             "sampled_from": report.sampled_from,
             "stopped": report.stopped,
         },
+        "budget": _budget_object(report),
         "findings": [finding_object(finding) for finding in report.findings],
     }
 
@@ -51,6 +52,14 @@ def finding_object(finding: Finding) -> dict[str, Any]:
         "fix": None if fix is None else {"label": fix.label, "safe": fix.is_safe},
         "row_hash": finding.row_hash.hex() or None,
     }
+
+
+def _budget_object(report: LintReport) -> dict[str, Any] | None:
+    if report.budget is None:
+        return None
+    from dataprep.budget import budget_object  # there is one, so that its module is loaded already
+
+    return budget_object(report.budget)
 
 
 class JsonReporter:

@@ -115,6 +115,10 @@ def _end(report: LintReport, context: ReportContext, paint: Paint) -> list[str]:
         lines.append(paint("not checked: lengths (add --for MODEL_TYPE --model DIR)", "dim"))
     if report.num_accepted:
         lines.append(f"{report.num_accepted:,} more findings are accepted by {plain(str(context.lint.baseline))}")
+    if report.budget is not None:
+        from dataprep.reports.budget_text import budget_lines
+
+        lines += ["", *(make_visible(line) for line in budget_lines(report.budget)), ""]
     errors, warnings = report.count(Severity.ERROR), report.count(Severity.WARNING)
     style = "bold red" if errors else "yellow" if warnings else "bold green"
     rejected = f"{report.num_rows_with_errors:,} of {report.num_rows:,} rows"

@@ -61,6 +61,13 @@ from dataprep.rules.parsing.nesting_too_deep import NestingTooDeep
 from dataprep.rules.parsing.non_finite_number import NonFiniteNumber
 from dataprep.rules.parsing.row_cut_off import RowCutOff
 from dataprep.rules.parsing.row_not_an_object import RowNotAnObject
+from dataprep.rules.spaces.box_as_width_and_height import BoxAsWidthAndHeight
+from dataprep.rules.spaces.box_y_before_x import BoxYBeforeX
+from dataprep.rules.spaces.boxes_on_other_rotation import BoxesOnOtherRotation
+from dataprep.rules.spaces.declared_space_disagrees import DeclaredSpaceDisagrees
+from dataprep.rules.spaces.grid_of_999 import GridOf999
+from dataprep.rules.spaces.row_space_differs import RowSpaceDiffers
+from dataprep.rules.spaces.spaces_mixed import SpacesMixed
 from dataprep.rules.tags.comma_joined_paths import CommaJoinedPaths
 from dataprep.rules.tags.empty_media_entry import EmptyMediaEntry
 from dataprep.rules.tags.fewer_tags_than_media import FewerTagsThanMedia
@@ -152,9 +159,16 @@ RULES: dict[str, type[AnyRule]] = {
     "G409": CaptionMissing,
     "G410": BoxesOnRotatedImage,
     "G411": BoxNormalisedTwice,
+    "G412": DeclaredSpaceDisagrees,
+    "G413": BoxAsWidthAndHeight,
+    "G414": BoxYBeforeX,
+    "G415": BoxesOnOtherRotation,
     "G416": BoxNearlyRepeated,
     "G417": BoxVanishes,
     "G418": CaptionAmbiguous,
+    "G419": GridOf999,
+    "G420": RowSpaceDiffers,
+    "G421": SpacesMixed,
     "D501": DuplicateRow,
     "D502": AnswersDisagree,
     "D503": RowInBothSplits,
