@@ -164,7 +164,9 @@ def _next_command(report: LintReport, context: ReportContext) -> str:
     # What is accepted, or said to be no error, is rejected all the same.
     ratio = math.ceil(100 * report.num_rows_with_errors / report.num_rows) / 100
     loss = f" --on-bad skip --max-bad-ratio {ratio}" if report.num_rows_with_errors else ""
-    return f"dataprep convert {files} --for {report.model_type or 'MODEL_TYPE'} --model DIR --out shards{root}{loss}"
+    model = shell_argument(str(context.lint.model)) if context.lint.model else "DIR"
+    target = f"--for {report.model_type or 'MODEL_TYPE'} --model {model} --out shards"
+    return f"dataprep convert {files} {target}{root}{loss}"
 
 
 def shell_argument(path: str) -> str:
