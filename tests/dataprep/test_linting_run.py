@@ -212,3 +212,21 @@ def test_streams_are_not_mended(options: dict[str, bool], option: str) -> None:
 def test_one_name_is_not_enough_for_several_files(good: str, bad: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="--fixed-out names one file, and there are 2 data files"):
         run(good, bad, fix=True, fixed_out=tmp_path / "x.jsonl")
+
+
+def test_options_that_contradict_one_another_are_refused(good: str, tmp_path: Path) -> None:
+    for options in ({}, {"fix": True, "diff": True}, {"diff": True}):
+        with pytest.raises(ConfigError, match="names what --fix writes; add --fix, without --diff"):
+            FixConfig(fixed_out=tmp_path / "x", **options)
+    both = LintRun(lint=LintConfig(baseline=tmp_path / "b"), fix=FixConfig(fix=True), update_baseline=True)
+    with pytest.raises(ConfigError, match="use one after the other"):
+        run_lint([good], both)
+
+
+@pytest.mark.usefixtures("renaming")
+def test_a_file_that_is_named_twice_is_mended_and_checked_once(tmp_path: Path, capfd: Capture) -> None:
+    source = write_rows(tmp_path / "rows.jsonl", [text_row(1) | {"imgs": None}])
+    assert run(source, source, fix=True, format="json") == 0
+    out, err = capfd.readouterr()
+    assert err.count("rows mended") == 1
+    assert json.loads(out)["summary"]["rows"] == 1
