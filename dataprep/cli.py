@@ -96,6 +96,11 @@ def lint(
 
     with count_rows("rows checked") as progress:
         report = run_lint(paths, config, progress=progress)
+    if contact_sheet is not None:
+        from dataprep.reports.contact_sheet import draw_contact_sheet
+
+        drawn = draw_contact_sheet(report, config, contact_sheet)
+        typer.echo(f"{contact_sheet}: {drawn} images" if drawn else "no boxes to draw: no contact sheet", err=True)
     if output == "json":
         from dataprep.reports.json_report import report_object
 

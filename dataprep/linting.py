@@ -18,6 +18,7 @@ from dataprep.sources import RawRow, expand_paths, read_rows
 
 if TYPE_CHECKING:
     from dataprep.budget import Budget
+    from dataprep.spaces import FileSpaces
 
 CHUNK_ROWS = 512
 CHUNK_BYTES = 4 << 20
@@ -61,6 +62,8 @@ class LintReport:
         levels: The rungs of the ladder that rows were taken to.
         model_type: The model that the data was checked for, or None.
         budget: What the rows cost; None without a tokenizer, or if no row has a length.
+        box_lines: Lines of the rows to draw, by data file; empty unless a contact sheet was asked for.
+        spaces: What the detective says about the boxes of each file; likewise.
     """
 
     files: list[FileSummary] = field(default_factory=list)
@@ -71,6 +74,8 @@ class LintReport:
     levels: frozenset[Level] = UP_TO_MEDIA
     model_type: str | None = None
     budget: Budget | None = None
+    box_lines: dict[str, list[int]] = field(default_factory=dict)
+    spaces: list[FileSpaces] = field(default_factory=list)
 
     def add(self, findings: Sequence[Finding]) -> None:
         """Take in what was found in one row, or about the whole."""
@@ -147,11 +152,15 @@ def lint(
 
 
 def _look_at_all(report: LintReport, corpus: Corpus, config: LintConfig) -> None:
-    """Work out the budget, and draw the contact sheet that was asked for."""
+    """Work out the budget, and what is needed to draw the contact sheet that was asked for."""
     if Level.TOKENS in report.levels:
         from dataprep.budget import plan_budget
 
         report.budget = plan_budget(corpus, max_length=config.max_length, pack_length=config.pack_length)
+    if config.contact_sheet is not None and Level.MEDIA in report.levels:
+        from dataprep.spaces import sample_lines, spaces_of
+
+        report.box_lines, report.spaces = sample_lines(corpus), spaces_of(corpus, exif=config.exif)
 
 
 def levels_of(config: LintConfig) -> frozenset[Level]:
