@@ -21,6 +21,7 @@ from dataprep.sources import RawRow, expand_paths, read_rows
 
 if TYPE_CHECKING:
     from dataprep.budget import Budget
+    from dataprep.spaces import FileSpaces
 
 CHUNK_ROWS = 512
 CHUNK_BYTES = 4 << 20
@@ -68,6 +69,8 @@ class LintReport:
         sampled_from: Rows that the rows checked were drawn from; None if all were checked.
         stopped: Why the run ended before the last row, as a sentence; None if it did not.
         budget: What the rows cost; None without a tokenizer, or if no row has a length.
+        box_lines: Lines of the rows to draw, by data file; empty unless a contact sheet was asked for.
+        spaces: What the detective says about the boxes of each file; likewise.
     """
 
     files: list[FileSummary] = field(default_factory=list)
@@ -81,6 +84,8 @@ class LintReport:
     sampled_from: int | None = None
     stopped: str | None = None
     budget: Budget | None = None
+    box_lines: dict[str, list[int]] = field(default_factory=dict)
+    spaces: list[FileSpaces] = field(default_factory=list)
 
     def add(self, findings: Sequence[Finding]) -> None:
         """Take in what was found in one row, or about the whole."""
@@ -156,6 +161,7 @@ def lint(
                 on_findings(findings)
                 if config.max_findings is not None and report.num_findings >= config.max_findings:
                     report.num_rows += count
+                    report.num_accepted = baseline.num_accepted
                     report.stopped = f"--max-findings {config.max_findings} was reached at {findings[0].location}"
                     return report
         report.num_rows += len(verdicts)
@@ -192,11 +198,15 @@ def _check_whole(
 
 
 def _look_at_all(report: LintReport, corpus: Corpus, config: LintConfig) -> None:
-    """Work out the budget, and draw the contact sheet that was asked for."""
+    """Work out the budget, and what is needed to draw the contact sheet that was asked for."""
     if Level.TOKENS in report.levels:
         from dataprep.budget import plan_budget
 
         report.budget = plan_budget(corpus, max_length=config.max_length, pack_length=config.pack_length)
+    if config.contact_sheet is not None and Level.MEDIA in report.levels:
+        from dataprep.spaces import sample_lines, spaces_of
+
+        report.box_lines, report.spaces = sample_lines(corpus), spaces_of(corpus, exif=config.exif)
 
 
 def levels_of(config: LintConfig) -> frozenset[Level]:

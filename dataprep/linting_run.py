@@ -89,6 +89,11 @@ def _report(files: list[str], run: LintRun) -> int:
         with _progress(report_config) as progress:
             report = lint(files, run.lint, progress=progress, on_findings=reporter.take)
         reporter.finish(report)
+    if run.lint.contact_sheet is not None and not report.stopped:
+        from dataprep.reports.contact_sheet import draw_contact_sheet
+
+        drawn = draw_contact_sheet(report, run.lint, run.lint.contact_sheet)
+        _say(f"{run.lint.contact_sheet}: {drawn} images" if drawn else "no boxes to draw: no contact sheet")
     if report_config.statistics and report_config.format != "text":
         from dataprep.reports.text import statistics_lines
 

@@ -230,3 +230,16 @@ def test_a_file_that_is_named_twice_is_mended_and_checked_once(tmp_path: Path, c
     out, err = capfd.readouterr()
     assert err.count("rows mended") == 1
     assert json.loads(out)["summary"]["rows"] == 1
+
+
+def test_a_contact_sheet_is_drawn_beside_the_report(tmp_path: Path, good: str, capfd: Capture) -> None:
+    write_png(tmp_path / "a.png", (1, 2, 3), (40, 30))
+    box = {"caption": "c", "bbox": [1, 2, 30, 20], "bbox_type": "real", "image": 0}
+    row = {"query": "find", "response": "<bbox>", "images": ["a.png"], "objects": [box]}
+    source, sheet = write_rows(tmp_path / "rows.jsonl", [row]), tmp_path / "sheet.png"
+    assert run(source, contact_sheet=sheet) == 0
+    assert capfd.readouterr().err == f"{sheet}: 1 images\n"
+    assert sheet.read_bytes().startswith(b"\x89PNG")
+    assert run(good, contact_sheet=tmp_path / "none.png") == 0
+    assert capfd.readouterr().err == "no boxes to draw: no contact sheet\n"
+    assert not (tmp_path / "none.png").exists()
