@@ -27,9 +27,9 @@ from dataprep.assembly import (
     write_media_shard,
     write_samples_shard,
 )
+from dataprep.blocks import cut_chunks
 from dataprep.config import ConvertConfig
 from dataprep.errors import ConfigError, DataprepError, SourceError
-from dataprep.linting import cut_chunks
 from dataprep.manifests import build_manifest
 from dataprep.parts import TRAIN_SPLIT, VAL_SPLIT, Chunk, Part
 from dataprep.planning import PlanRecipe, plan_chunk

@@ -15,10 +15,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dataprep.baseline import Baseline
+from dataprep.blocks import cut_chunks
 from dataprep.config import LintConfig
 from dataprep.errors import ConfigError
 from dataprep.findings import Finding, Fix
-from dataprep.linting import cut_chunks, levels_of
+from dataprep.linting import levels_of
 from dataprep.pool import run_ordered
 from dataprep.row_hashes import hash_raw
 from dataprep.rules.base import CheckedRow

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from dataprep.baseline import Baseline, read_baseline
+from dataprep.blocks import Block, cut_chunks, read_blocks
+from dataprep.checking import ChunkRecipe, check_chunk
 from dataprep.config import LintConfig
-from dataprep.corpus import Corpus, Facts
+from dataprep.corpus import Corpus
 from dataprep.findings import Finding, Severity
 from dataprep.pool import run_ordered
 from dataprep.row_hashes import with_row_hashes
-from dataprep.rules.base import CheckedRow, Level
-from dataprep.rules.runner import FOR_CONVERSION, UP_TO_MEDIA, CheckerRecipe, CheckerSet, check_corpus, check_unused
+from dataprep.rules.base import Level
+from dataprep.rules.runner import FOR_CONVERSION, UP_TO_MEDIA, CheckerRecipe, check_corpus, check_unused
 from dataprep.sampling import draw_rows
 from dataprep.sources import RawRow, expand_paths, read_rows
 
@@ -23,11 +24,6 @@ if TYPE_CHECKING:
     from dataprep.budget import Budget
     from dataprep.spaces import FileSpaces
 
-CHUNK_ROWS = 512
-CHUNK_BYTES = 4 << 20
-UNREADABLE = "unreadable"
-"""What takes the place of a row's format where it has none."""
-_VIDEO_WEIGHT_BYTES = 64 << 10
 MOST_KEPT = 100_000
 """Findings that a report holds; more are only counted, so that memory stays bounded."""
 _FIRST_FINDINGS = 3
@@ -114,13 +110,6 @@ class LintReport:
         return sum(summary.findings for summary in self.by_code.values())
 
 
-@dataclass(frozen=True, slots=True)
-class _Verdict:
-    path: str
-    row_format: str
-    findings: list[Finding]
-
-
 def lint(
     paths: list[str],
     config: LintConfig | None = None,
@@ -148,24 +137,25 @@ def lint(
     summaries = {path: FileSummary(path) for path in [*expand_paths(paths), *val_paths]}
     report.files = list(summaries.values())
     corpus = Corpus(paths=list(summaries), val_paths=frozenset(val_paths))
-    for verdicts, facts in run_ordered(_check_chunk, _chunks(report, config), build=recipe, jobs=config.jobs):
-        corpus.add(verdicts[0].path, facts)
-        for count, verdict in enumerate(verdicts, start=1):
-            summary = summaries[verdict.path]
-            summary.rows += 1
-            summary.formats[verdict.row_format] += 1
-            report.num_rows_with_errors += any(f.severity is Severity.ERROR for f in verdict.findings)
-            findings = baseline.without_accepted(verdict.findings)
+    for verdict in run_ordered(check_chunk, _chunks(report, config), build=ChunkRecipe(recipe), jobs=config.jobs):
+        corpus.add(verdict.path, verdict.facts)
+        summary = summaries[verdict.path]
+        summary.rows += verdict.num_rows
+        summary.formats.update(verdict.formats)
+        for number, all_findings in verdict.findings:
+            report.num_rows_with_errors += any(f.severity is Severity.ERROR for f in all_findings)
+            findings = baseline.without_accepted(all_findings)
             if findings:
                 report.add(findings)
                 on_findings(findings)
                 if config.max_findings is not None and report.num_findings >= config.max_findings:
-                    report.num_rows += count
+                    report.num_rows += number + 1
+                    summary.rows -= verdict.num_rows - (number + 1)
                     report.num_accepted = baseline.num_accepted
                     report.stopped = f"--max-findings {config.max_findings} was reached at {findings[0].location}"
                     return report
-        report.num_rows += len(verdicts)
-        progress(len(verdicts))
+        report.num_rows += verdict.num_rows
+        progress(verdict.num_rows)
     for findings in _check_whole(corpus, recipe, baseline, is_complete=report.sampled_from is None):
         report.add(findings)
         on_findings(findings)
@@ -174,11 +164,13 @@ def lint(
     return report
 
 
-def _chunks(report: LintReport, config: LintConfig) -> Iterator[list[RawRow]]:
+def _chunks(report: LintReport, config: LintConfig) -> Iterator[Block | list[RawRow]]:
     paths = [summary.path for summary in report.files]
     if config.sample is None:
         for path in paths:
-            yield from cut_chunks(read_rows(path))
+            # Rows whose lengths are wanted are tokenized in batches.
+            in_rows = Level.TOKENS in report.levels
+            yield from cut_chunks(read_rows(path)) if in_rows else read_blocks(path)
         return
     drawn = draw_rows(paths, config.sample)
     report.sampled_from = drawn.num_rows
@@ -214,34 +206,3 @@ def levels_of(config: LintConfig) -> frozenset[Level]:
     if config.level is not None:
         return frozenset(level for level in Level if level <= config.level)
     return FOR_CONVERSION if config.model else UP_TO_MEDIA
-
-
-def _check_chunk(checkers: CheckerSet, rows: list[RawRow]) -> tuple[list[_Verdict], Facts]:
-    path = rows[0].location.path
-    checked = checkers.for_file(path).check_all(rows)
-    verdicts = [_Verdict(path, format_of(row), row.findings) for row in checked]
-    return verdicts, checkers.new_collector(path).add_all(checked)
-
-
-def format_of(row: CheckedRow) -> str:
-    """Return the name of a row's format; :data:`UNREADABLE` if it has none."""
-    return row.record.row_format if row.record is not None else UNREADABLE
-
-
-def cut_chunks(rows: Iterable[RawRow]) -> Iterator[list[RawRow]]:
-    """Yield rows in lists that are small enough to hand to a worker; where they end depends on the rows alone."""
-    rows = iter(rows)
-    while chunk := list(islice(rows, 1)):
-        size = _weigh(chunk[0])
-        while len(chunk) < CHUNK_ROWS and size < CHUNK_BYTES:
-            more = next(rows, None)
-            if more is None:
-                break
-            chunk.append(more)
-            size += _weigh(more)
-        yield chunk
-
-
-def _weigh(row: RawRow) -> int:
-    # The frames of a video are held until the chunk is done: fewer of such rows make a chunk.
-    return len(row.text) + (_VIDEO_WEIGHT_BYTES if b"video" in row.text else 0)

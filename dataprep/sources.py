@@ -137,14 +137,40 @@ def _open_unpacked(path: str) -> BinaryIO:
     return Path(path).open("rb", buffering=_BUFFER_BYTES)
 
 
-def read_rows(path: str) -> Iterator[RawRow]:
-    """Yield every row of a data file in order.
+@dataclass(frozen=True, slots=True)
+class SourceStart:
+    """The beginning of a data file.
+
+    Attributes:
+        location: Where its first row stands, or the bracket before that.
+        line: The first line that is not blank; of an array, or of a very long line, only its beginning.
+        stream: What follows it.
+        has_bom: Whether a byte order mark stood before the line.
+        is_array: Whether the file holds a JSON array, not JSON Lines.
+        foreign: What the file is, if it holds no rows at all.
+    """
+
+    location: Location
+    line: bytes
+    stream: BinaryIO
+    has_bom: bool
+    is_array: bool
+    foreign: str = ""
+
+    def foreign_row(self) -> RawRow:
+        """Return the one row that stands for a file without rows."""
+        return RawRow(self.location, self.line.rstrip(b"\r\n"), self.has_bom, foreign=self.foreign)
+
+
+@contextmanager
+def open_rows(path: str) -> Iterator[SourceStart]:
+    """Open a data file and find its first row.
 
     Args:
         path: A ``.jsonl`` or ``.json`` file, also compressed; ``-`` is standard input.
 
     Raises:
-        SourceError: If the file cannot be opened or read.
+        SourceError: If the file cannot be opened or read, now or while the context lasts.
     """
     with _open(path) as stream:
         # An array may be one line of any length: no more of it is read than is needed to tell.
@@ -155,13 +181,22 @@ def read_rows(path: str) -> Iterator[RawRow]:
             blank += line.count(b"\n")
             line = stream.readline(_CHUNK_BYTES)
         foreign = describe_foreign_data(line, _peek(stream)) if line else None
-        if foreign is not None:
-            yield RawRow(Location(path, 1 + blank), line.rstrip(b"\r\n"), has_bom, foreign=foreign)
-            return
-        rows = _read_array if _begins_array(path, line) else _read_lines
-        for row in rows(Location(path, 1 + blank), line, stream):
-            yield replace(row, starts_with_bom=True) if has_bom else row
-            has_bom = False
+        is_array = _begins_array(path, line)
+        yield SourceStart(Location(path, 1 + blank), line, stream, has_bom, is_array, foreign or "")
+
+
+def read_rows(path: str) -> Iterator[RawRow]:
+    """Yield every row of a data file in order; see :func:`open_rows`."""
+    with open_rows(path) as start:
+        if start.foreign:
+            yield start.foreign_row()
+        else:
+            yield from read_array(start) if start.is_array else _mark_bom(start, _read_lines(start))
+
+
+def _mark_bom(start: SourceStart, rows: Iterator[RawRow]) -> Iterator[RawRow]:
+    for index, row in enumerate(rows):
+        yield replace(row, starts_with_bom=True) if start.has_bom and index == 0 else row
 
 
 def _peek(stream: BinaryIO) -> bytes:
@@ -180,13 +215,13 @@ def _begins_array(path: str, line: bytes) -> bool:
     return text.startswith(b"[")
 
 
-def _read_lines(start: Location, line: bytes, stream: BinaryIO) -> Iterator[RawRow]:
-    number = start.line
+def _read_lines(start: SourceStart) -> Iterator[RawRow]:
+    number, path, line, stream = start.location.line, start.location.path, start.line, start.stream
     line = line if line.endswith(b"\n") else line + stream.readline()
     while line:
         text = line.rstrip(b"\r\n")
         if text.strip():
-            yield RawRow(Location(start.path, number), text, ends_file=not line.endswith(b"\n"))
+            yield RawRow(Location(path, number), text, ends_file=not line.endswith(b"\n"))
         line, number = stream.readline(), number + 1
 
 
@@ -262,8 +297,13 @@ class _ArrayScanner:
                 return None
 
 
-def _read_array(start: Location, line: bytes, stream: BinaryIO) -> Iterator[RawRow]:
-    scanner = _ArrayScanner(start, line, stream)
+def read_array(start: SourceStart) -> Iterator[RawRow]:
+    """Yield the elements of the array that a data file holds."""
+    return _mark_bom(start, _read_elements(start))
+
+
+def _read_elements(start: SourceStart) -> Iterator[RawRow]:
+    scanner = _ArrayScanner(start.location, start.line, start.stream)
     scanner.skip_space()
     scanner.position += 1  # the opening bracket
     follows_comma = False
@@ -283,7 +323,7 @@ def _read_array(start: Location, line: bytes, stream: BinaryIO) -> Iterator[RawR
     scanner.position += 1
     if scanner.skip_space():
         location = scanner.location()
-        yield RawRow(location, b"".join([scanner.buffer[scanner.position :], *stream]))
+        yield RawRow(location, b"".join([scanner.buffer[scanner.position :], *scanner.stream]))
 
 
 def _refuse_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:

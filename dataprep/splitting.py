@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
+from dataprep.blocks import cut_chunks
 from dataprep.config import RowConfig
 from dataprep.formats.reading import read_record
-from dataprep.linting import cut_chunks
 from dataprep.parts import TRAIN_SPLIT
 from dataprep.planning import read_media_file
 from dataprep.pool import run_ordered

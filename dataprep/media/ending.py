@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import BinaryIO
 
 from dataprep.errors import MediaError
-from dataprep.media.pillow import PILLOW_ERRORS, open_image
+from dataprep.media.pillow import PILLOW_ERRORS, open_image, quiet
 
 END_BYTES = 12
 _ENDINGS = {"JPEG": b"\xff\xd9", "PNG": b"\x00\x00\x00\x00IEND\xaeB`\x82", "GIF": b";"}
@@ -37,7 +37,8 @@ def check_all_pixels_are_there(file: BinaryIO, name: str, *, max_pixels: int) ->
     image = open_image(file, name, max_pixels=max_pixels)
     image.draft(image.mode, (1, 1))
     try:
-        image.load()
+        with quiet(max_pixels):
+            image.load()
     except PILLOW_ERRORS as error:
         if says_truncated(error):
             size = file.seek(0, 2)

@@ -23,7 +23,7 @@ from dataprep.errors import MediaError
 from dataprep.media.ending import says_truncated
 from dataprep.media.files import open_regular_file
 from dataprep.media.index import MediaFacts
-from dataprep.media.pillow import DEFAULT_MAX_PIXELS, PILLOW_ERRORS, check_pixels, open_image
+from dataprep.media.pillow import DEFAULT_MAX_PIXELS, PILLOW_ERRORS, check_pixels, open_image, quiet
 
 if TYPE_CHECKING:
     import numpy as np
@@ -215,8 +215,9 @@ def _decode_with_pillow(data: bytes, name: str) -> Image.Image | None:
     if image.width * image.height * bands > MAX_DECODED_BYTES:
         return None
     try:
-        image.load()
-        return _to_grey(image)
+        with quiet():  # of damaged metadata Pillow warns while it decodes
+            image.load()
+            return _to_grey(image)
     except PILLOW_ERRORS as error:
         reason = "truncated-data" if says_truncated(error) else "damaged-data"
         raise MediaError(name, reason, f"has damaged pixel data ({error})") from error

@@ -7,11 +7,12 @@ import shlex
 from collections.abc import Callable, Sequence
 
 from dataprep.findings import Finding, Severity
-from dataprep.linting import UNREADABLE, CodeSummary, LintReport
+from dataprep.linting import CodeSummary, LintReport
 from dataprep.reports.reporter import ReportContext
 from dataprep.reports.visible import make_visible, plain
 from dataprep.rules.base import Level
 from dataprep.rules.table import RULES
+from dataprep.verdicts import UNREADABLE
 
 _MOST_FILES = 20
 # Plain escape sequences: rich would cost as much time as checking ten thousand rows.

@@ -79,6 +79,11 @@ class FactCollector:
         self._root = str(root)
         self._answers: Counter[str] = Counter()
 
+    @property
+    def wants_records(self) -> bool:
+        """Whether anything is wanted that the texts of rows do not give."""
+        return self._wanted.records
+
     def add_texts(self, lines: Iterable[int], texts: Sequence[bytes]) -> None:
         """Add rows of which nothing but their texts is wanted (no ``wanted.records``)."""
         assert not self._wanted.records
@@ -88,6 +93,7 @@ class FactCollector:
 
     def add_plain(self, line: int, text: bytes, answer: str) -> None:
         """Add a row that is known to have neither media nor objects; lengths are not collected."""
+        assert not self._wanted.lengths
         self._add_row(line, text)
         if self._wanted.answers:
             self._add_answer(0, answer, num_media=0)

@@ -50,7 +50,7 @@ REPO = Path(__file__).resolve().parent.parent.parent
 @pytest.fixture(autouse=True)
 def small_chunks_and_shards(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make several parts and several shards out of a few rows."""
-    monkeypatch.setattr("dataprep.linting.CHUNK_ROWS", 4)
+    monkeypatch.setattr("dataprep.blocks.CHUNK_ROWS", 4)
     monkeypatch.setattr("dataprep.assembly.SHARD_BYTES", 1500)
 
 
@@ -120,7 +120,7 @@ def test_no_real_file_is_forgotten(real_rows: Path) -> None:
 
 @pytest.fixture
 def real_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dataprep.linting.CHUNK_ROWS", 256)
+    monkeypatch.setattr("dataprep.blocks.CHUNK_ROWS", 256)
     monkeypatch.setattr("dataprep.assembly.SHARD_BYTES", 256 << 20)
 
 
@@ -366,11 +366,11 @@ def test_a_continued_run_leaves_no_shard_of_the_one_before(tmp_path: Path) -> No
 KILLED_RUN = """
 import os, signal, sys
 from pathlib import Path
-import dataprep.assembly, dataprep.linting
+import dataprep.assembly, dataprep.blocks
 from dataprep import convert
 from tests.dataprep.conversions import make_options
 
-dataprep.linting.CHUNK_ROWS, dataprep.assembly.SHARD_BYTES = 4, 1500
+dataprep.blocks.CHUNK_ROWS, dataprep.assembly.SHARD_BYTES = 4, 1500
 number, calls, fsync = int(sys.argv[3]), 0, os.fsync
 
 def kill_at(descriptor):

@@ -95,6 +95,7 @@ def test_a_budget_ends_the_run_and_says_where(bad: str, capfd: Capture) -> None:
     out, err = capfd.readouterr()
     assert err == sentence + "\n"
     report = json.loads(out)
+    assert [file["rows"] for file in report["files"]] == [2]
     assert (report["summary"]["rows"], report["summary"]["stopped"]) == (2, sentence[9 : sentence.index(";")])
 
 

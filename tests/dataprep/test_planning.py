@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dataprep.linting import cut_chunks
+from dataprep.blocks import cut_chunks
 from dataprep.parts import Chunk, Part, SplitCounts
 from dataprep.planning import PlanRecipe, plan_chunk
 from dataprep.rules.base import CheckedRow

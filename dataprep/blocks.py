@@ -1,0 +1,103 @@
+"""Cut data files into blocks of rows: whole lines of JSON Lines as one piece of bytes, other rows one by one.
+
+A block is what one task of the linter works on. Where a block ends depends on the file alone, so that findings, and
+the order that they come in, never depend on the number of workers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import BinaryIO
+
+from dataprep.findings import Location
+from dataprep.sources import RawRow, open_rows, read_array
+
+LINES_BYTES = 128 << 10
+"""Bytes of lines in a block, to the end of the line: few enough to stay in a core's cache while they are scanned."""
+CHUNK_ROWS = 512
+CHUNK_BYTES = 4 << 20
+_VIDEO_WEIGHT_BYTES = 64 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Consecutive lines of a JSON Lines file.
+
+    Attributes:
+        location: Where the first line stands.
+        text: The lines, each with its line end, which only the last line of a file may lack.
+        starts_with_bom: Whether a byte order mark stood before the first line (it is not part of ``text``).
+    """
+
+    location: Location
+    text: bytes
+    starts_with_bom: bool = False
+
+    def row(self, number: int, line: bytes, *, ends_file: bool) -> RawRow:
+        """Return one line of the block as a row; ``number`` counts lines from 0."""
+        location = Location(self.location.path, self.location.line + number)
+        has_bom = self.starts_with_bom and number == 0
+        return RawRow(location, line.rstrip(b"\r"), starts_with_bom=has_bom, ends_file=ends_file)
+
+    def rows(self) -> Iterator[RawRow]:
+        """Yield the rows; blank lines are none."""
+        lines = self.text.split(b"\n")
+        last = len(lines) - 1  # empty where the text ends with a line end
+        for number, line in enumerate(lines):
+            if line.strip():
+                yield self.row(number, line, ends_file=number == last)
+
+
+def read_blocks(path: str) -> Iterator[Block | list[RawRow]]:
+    """Yield all rows of a data file in order, as blocks of lines or, from an array, as lists of rows.
+
+    Raises:
+        SourceError: If the file cannot be opened or read.
+    """
+    with open_rows(path) as start:
+        if start.foreign:
+            yield [start.foreign_row()]
+        elif start.is_array:
+            yield from cut_chunks(read_array(start))
+        else:
+            yield from _cut_lines(start.location, start.line, start.stream, has_bom=start.has_bom)
+
+
+def _cut_lines(start: Location, head: bytes, stream: BinaryIO, *, has_bom: bool) -> Iterator[Block]:
+    number = start.line
+    while text := head + stream.read(max(0, LINES_BYTES - len(head))):
+        if not text.endswith(b"\n"):
+            text += stream.readline()
+        yield Block(Location(start.path, number), text, starts_with_bom=has_bom)
+        number += count_line_ends(text)
+        head, has_bom = b"", False
+
+
+def count_line_ends(text: bytes) -> int:
+    """Return the number of line ends; numpy counts many times faster, but is not loaded for a small file."""
+    if len(text) < LINES_BYTES:
+        return text.count(b"\n")
+    import numpy as np
+
+    return int(np.count_nonzero(np.frombuffer(text, np.uint8) == 10))
+
+
+def cut_chunks(rows: Iterable[RawRow]) -> Iterator[list[RawRow]]:
+    """Yield rows in lists that are small enough to hand to a worker; where they end depends on the rows alone."""
+    rows = iter(rows)
+    while chunk := list(islice(rows, 1)):
+        size = _weigh(chunk[0])
+        while len(chunk) < CHUNK_ROWS and size < CHUNK_BYTES:
+            more = next(rows, None)
+            if more is None:
+                break
+            chunk.append(more)
+            size += _weigh(more)
+        yield chunk
+
+
+def _weigh(row: RawRow) -> int:
+    # The frames of a video are held until the chunk is done: fewer of such rows make a chunk.
+    return len(row.text) + (_VIDEO_WEIGHT_BYTES if b"video" in row.text else 0)

@@ -1,0 +1,73 @@
+"""Check one chunk of a data file, in whatever process: accept fast what is plain, take the rest through the rules.
+
+``check_chunk`` is the work that lint hands to its workers; what comes back is small, since most rows are fine.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dataprep.blocks import Block
+from dataprep.rules.runner import CheckerRecipe, CheckerSet
+from dataprep.sources import RawRow
+from dataprep.verdicts import ChunkVerdict, format_of
+
+if TYPE_CHECKING:
+    from dataprep.plain.checker import PlainChecker
+
+_FEWEST_BYTES = 32 << 10
+"""Blocks below this go through the rules: to load numpy would take longer."""
+
+
+def check_chunk(state: ChunkChecker, chunk: Block | list[RawRow]) -> ChunkVerdict:
+    """Check a chunk."""
+    return state.check(chunk)
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkRecipe:
+    """Makes what :func:`check_chunk` needs; picklable."""
+
+    checkers: CheckerRecipe
+
+    def __call__(self) -> ChunkChecker:
+        """Make it."""
+        return ChunkChecker(self.checkers())
+
+
+class ChunkChecker:
+    """Checks chunks of any of the data files; remembers the shapes of their rows."""
+
+    def __init__(self, checkers: CheckerSet) -> None:
+        self._checkers = checkers
+        self._plain: dict[str, PlainChecker | None] = {}
+
+    def check(self, chunk: Block | list[RawRow]) -> ChunkVerdict:
+        """Check a chunk."""
+        if isinstance(chunk, list):
+            return self._check_rows(chunk, chunk[0].location.path)
+        path = chunk.location.path
+        plain = self._plain_checker(chunk)
+        if plain is not None:
+            return plain.check(chunk, self._checkers.new_collector(path))
+        return self._check_rows(list(chunk.rows()), path)
+
+    def _check_rows(self, rows: list[RawRow], path: str) -> ChunkVerdict:
+        checked = self._checkers.for_file(path).check_all(rows)
+        found = [(number, row.findings) for number, row in enumerate(checked) if row.findings]
+        formats = dict(Counter(map(format_of, checked)))
+        return ChunkVerdict(path, len(rows), formats, found, self._checkers.new_collector(path).add_all(checked))
+
+    def _plain_checker(self, block: Block) -> PlainChecker | None:
+        if len(block.text) < _FEWEST_BYTES and "numpy" not in sys.modules:
+            return None
+        path = block.location.path
+        if path not in self._plain:
+            from dataprep.plain.checker import PlainChecker, is_covered
+
+            checker = self._checkers.for_file(path)
+            self._plain[path] = PlainChecker(path, checker) if is_covered(checker) else None
+        return self._plain[path]

@@ -1,0 +1,134 @@
+"""Check the blocks of one data file: plain rows are accepted as they are, the others go through the rules."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from dataprep.blocks import Block
+from dataprep.findings import Finding, Location
+from dataprep.media.index import MediaFacts
+from dataprep.plain.acceptance import Acceptor
+from dataprep.plain.checks import COVERED, PlainChecks, Size, are_boxes_inside, objects_of
+from dataprep.plain.media import plain_size
+from dataprep.plain.records import answer_of, record_of, sources_of
+from dataprep.records import MediaRef
+from dataprep.rules.base import CheckedRow, Level, Rule
+from dataprep.rules.facts import FactCollector
+from dataprep.rules.runner import RowChecker
+from dataprep.rules.table import RULES
+from dataprep.sources import RawRow
+from dataprep.verdicts import ChunkVerdict, format_of
+
+_BY_LINE = frozenset({Level.SHAPE, Level.TEXT})
+_MOST_REMEMBERED = 50_000
+_MOST_TILES = 12
+
+
+def is_covered(checker: RowChecker) -> bool:
+    """Whether the conditions of plain rows stand for all rules that a checker runs."""
+    if checker.levels & {Level.PIXELS, Level.TOKENS}:
+        return False
+    codes = [code for code in checker.severities if issubclass(RULES[code], Rule)]
+    return all(code in COVERED for code in codes if RULES[code].level in checker.levels)
+
+
+class PlainChecker:
+    """Checks blocks; remembers the shapes of the rows and what is known of their images."""
+
+    def __init__(self, path: str, checker: RowChecker) -> None:
+        """Begin a data file.
+
+        Args:
+            path: The data file.
+            checker: Takes rows through the rules; all of them must be covered.
+        """
+        self._path = path
+        self._checker = checker
+        # Whether the keys of a row are fine is said by the rules that see no further than the row.
+        self._by_line = RowChecker(
+            checker.context, media=checker.media, levels=checker.levels & _BY_LINE, severities=checker.severities
+        )
+        model = checker.context.model_type
+        checks = PlainChecks(joins_images=model is not None and not model.has_separate_images)
+        self._acceptor = Acceptor(checks, self._find_format)
+        self._most_aspect = min(_MOST_TILES, model.max_num) if model is not None else _MOST_TILES
+        self._has_media = Level.MEDIA in checker.levels
+        self._images: dict[str, tuple[MediaFacts, Size | None]] = {}
+
+    def check(self, block: Block, collector: FactCollector) -> ChunkVerdict:
+        """Check a block; ``collector`` is to be given all of its rows."""
+        accepted = self._acceptor.accept(block)
+        lines, rows = accepted.lines, accepted.rows
+        formats = self._count_formats(rows)
+        if None not in formats and not self._has_media and not collector.wants_records:
+            collector.add_texts(range(block.location.line, block.location.line + len(lines)), lines)
+            return ChunkVerdict(self._path, len(lines), formats, [], collector.finish())
+        formats.pop(None, None)
+        found: list[tuple[int, list[Finding]]] = []
+        number = 0
+        for raw, row in _rows_of(block, lines, rows):
+            if row is None or not self._take(raw, row, collector):
+                checked = self._checker.check(raw)
+                collector.add(checked)
+                name = format_of(checked)
+                formats[name] = formats.get(name, 0) + 1
+                if row is not None:
+                    formats[self._acceptor.format_of(row)] -= 1
+                if checked.findings:
+                    found.append((number, checked.findings))
+            number += 1
+        formats = {name: count for name, count in formats.items() if count}
+        return ChunkVerdict(self._path, number, formats, found, collector.finish())
+
+    def _count_formats(self, rows: list[Any]) -> dict[Any, int]:
+        counts: Counter[Any] = Counter()
+        for kind, count in Counter(map(type, rows)).items():
+            counts[None if kind is type(None) else self._acceptor.format_of_type(kind)] += count
+        return dict(counts)
+
+    def _take(self, raw: RawRow, row: Any, collector: FactCollector) -> bool:
+        """Hand the facts of an accepted row on; return whether its media are plain, too."""
+        row_format = self._acceptor.format_of(row)
+        sources = sources_of(row_format, row)
+        if not sources and not row.objects:
+            collector.add_plain(raw.location.line, raw.text, answer_of(row_format, row))
+            return True
+        images: list[MediaFacts] = []
+        if self._has_media:
+            known = [self._look_up(source) for source in sources]
+            sizes = [size for _, size in known if size is not None]
+            if len(sizes) < len(known):
+                return False
+            if row.objects and not are_boxes_inside(objects_of(row.objects) or [], sizes):
+                return False
+            images = [facts for facts, _ in known]
+        if collector.wants_records:
+            collector.add(CheckedRow(raw, record=record_of(row_format, row, raw.location), images=images))
+        else:
+            collector.add_texts([raw.location.line], [raw.text])
+        return True
+
+    def _look_up(self, source: str) -> tuple[MediaFacts, Size | None]:
+        known = self._images.get(source)
+        if known is None:
+            if len(self._images) >= _MOST_REMEMBERED:
+                self._images.clear()
+            facts = self._checker.media.look_up(MediaRef("image", source.strip(), "images"))
+            known = facts, plain_size(facts, most_aspect=self._most_aspect)
+            if facts.data is None:  # inline bytes are not kept
+                self._images[source] = known
+        return known
+
+    def _find_format(self, line: bytes) -> str | None:
+        row = self._by_line.check(RawRow(Location(self._path, 1), line))
+        return row.record.row_format if row.record is not None and not row.findings else None
+
+
+def _rows_of(block: Block, lines: list[bytes], rows: list[Any]) -> Iterator[tuple[RawRow, Any]]:
+    """Yield the rows of a block with what they were parsed into; blank lines are none."""
+    last = -1 if block.text.endswith(b"\n") else len(lines) - 1
+    for number, (line, row) in enumerate(zip(lines, rows, strict=True)):
+        if row is not None or line.strip():
+            yield block.row(number, line, ends_file=number == last), row
