@@ -152,6 +152,15 @@ class FixConfig:
     fixed_out: Path | None = None
     """The new file, for a single data file; None is its name with ``.fixed.jsonl``."""
 
+    def __post_init__(self) -> None:
+        if self.fixed_out is not None and not self.writes:
+            raise ConfigError(f"--fixed-out {self.fixed_out} names what --fix writes; add --fix, without --diff")
+
+    @property
+    def writes(self) -> bool:
+        """Whether new files are written."""
+        return (self.fix or self.unsafe_fixes) and not self.diff
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ConvertConfig(RowConfig):

@@ -7,7 +7,6 @@ the names of the options, paths are relative to the file. The schema is ``schema
 from __future__ import annotations
 
 import difflib
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,6 +65,8 @@ def _heading(path: Path) -> str:
 
 def _read(path: Path) -> dict[str, Any] | None:
     """Return the table of lint in a file; None if it has none."""
+    import tomllib  # most folders have no such file
+
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -22,6 +22,7 @@ from dataprep.sources import RawRow, expand_paths, read_rows
 
 if TYPE_CHECKING:
     from dataprep.budget import Budget
+    from dataprep.spaces import FileSpaces
 
 MOST_KEPT = 100_000
 """Findings that a report holds; more are only counted, so that memory stays bounded."""
@@ -60,10 +61,12 @@ class LintReport:
         num_rows_with_errors: Rows that conversion would reject.
         levels: The rungs of the ladder that rows were taken to.
         model_type: The model that the data was checked for, or None.
-        budget: What the rows cost; None without a tokenizer, or if no row has a length.
         num_accepted: Findings that the baseline accepts; they are counted nowhere else.
         sampled_from: Rows that the rows checked were drawn from; None if all were checked.
         stopped: Why the run ended before the last row, as a sentence; None if it did not.
+        budget: What the rows cost; None without a tokenizer, or if no row has a length.
+        box_lines: Lines of the rows to draw, by data file; empty unless a contact sheet was asked for.
+        spaces: What the detective says about the boxes of each file; likewise.
     """
 
     files: list[FileSummary] = field(default_factory=list)
@@ -73,10 +76,12 @@ class LintReport:
     num_rows_with_errors: int = 0
     levels: frozenset[Level] = UP_TO_MEDIA
     model_type: str | None = None
-    budget: Budget | None = None
     num_accepted: int = 0
     sampled_from: int | None = None
     stopped: str | None = None
+    budget: Budget | None = None
+    box_lines: dict[str, list[int]] = field(default_factory=dict)
+    spaces: list[FileSpaces] = field(default_factory=list)
 
     def add(self, findings: Sequence[Finding]) -> None:
         """Take in what was found in one row, or about the whole."""
@@ -145,6 +150,8 @@ def lint(
                 on_findings(findings)
                 if config.max_findings is not None and report.num_findings >= config.max_findings:
                     report.num_rows += number + 1
+                    summary.rows -= verdict.num_rows - (number + 1)
+                    report.num_accepted = baseline.num_accepted
                     report.stopped = f"--max-findings {config.max_findings} was reached at {findings[0].location}"
                     return report
         report.num_rows += verdict.num_rows
@@ -155,14 +162,6 @@ def lint(
     report.num_accepted = baseline.num_accepted
     _look_at_all(report, corpus, config)
     return report
-
-
-def _look_at_all(report: LintReport, corpus: Corpus, config: LintConfig) -> None:
-    """Work out the budget, and draw the contact sheet that was asked for."""
-    if Level.TOKENS in report.levels:
-        from dataprep.budget import plan_budget
-
-        report.budget = plan_budget(corpus, max_length=config.max_length, pack_length=config.pack_length)
 
 
 def _chunks(report: LintReport, config: LintConfig) -> Iterator[Block | list[RawRow]]:
@@ -188,6 +187,18 @@ def _check_whole(
     if baseline.path is not None and is_complete:
         # Only what could have been found: an entry of a rule that did not run is not unused.
         yield check_unused(str(baseline.path), baseline.unmet, recipe)
+
+
+def _look_at_all(report: LintReport, corpus: Corpus, config: LintConfig) -> None:
+    """Work out the budget, and what is needed to draw the contact sheet that was asked for."""
+    if Level.TOKENS in report.levels:
+        from dataprep.budget import plan_budget
+
+        report.budget = plan_budget(corpus, max_length=config.max_length, pack_length=config.pack_length)
+    if config.contact_sheet is not None and Level.MEDIA in report.levels:
+        from dataprep.spaces import sample_lines, spaces_of
+
+        report.box_lines, report.spaces = sample_lines(corpus), spaces_of(corpus, exif=config.exif)
 
 
 def levels_of(config: LintConfig) -> frozenset[Level]:

@@ -59,12 +59,12 @@ def run_lint(paths: list[str], run: LintRun) -> int:
     Raises:
         DataprepError: If a file cannot be read or written, or an option cannot be used.
     """
-    files = expand_paths(paths)
+    files = list(dict.fromkeys(expand_paths(paths)))
     if run.update_baseline:
         return _update_baseline(files, run)
     if run.fix.diff:
         return _show_diff(files, run)
-    if run.fix.fix or run.fix.unsafe_fixes:
+    if run.fix.writes:
         files, run = _fix(files, run)
     return _report(files, run)
 
@@ -89,6 +89,11 @@ def _report(files: list[str], run: LintRun) -> int:
         with _progress(report_config) as progress:
             report = lint(files, run.lint, progress=progress, on_findings=reporter.take)
         reporter.finish(report)
+    if run.lint.contact_sheet is not None and not report.stopped:
+        from dataprep.reports.contact_sheet import draw_contact_sheet
+
+        drawn = draw_contact_sheet(report, run.lint, run.lint.contact_sheet)
+        _say(f"{run.lint.contact_sheet}: {drawn} images" if drawn else "no boxes to draw: no contact sheet")
     if report_config.statistics and report_config.format != "text":
         from dataprep.reports.text import statistics_lines
 
@@ -156,6 +161,8 @@ def _update_baseline(files: list[str], run: LintRun) -> int:
     path = run.lint.baseline
     if path is None:
         raise ConfigError("--update-baseline needs a file to write; add --baseline FILE")
+    if run.fix.writes or run.fix.diff:
+        raise ConfigError("--update-baseline accepts what is found, and --fix mends it; use one after the other")
     if run.lint.sample is not None or run.lint.max_findings is not None:
         raise ConfigError("a baseline is made from all rows; leave out --sample and --max-findings")
     before = read_baseline(path, may_be_missing=True).entries

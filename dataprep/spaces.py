@@ -15,6 +15,7 @@ images in the wrong order, corner and size of boxes near the top left. Cost: a f
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -238,6 +239,33 @@ def corners(numbers: Floats, order: str) -> Floats:
     if order == "yxyx":
         return np.stack([b, a, d, c], axis=1)
     return numbers
+
+
+def unit_corners(
+    boxes: Sequence[Sequence[float]], hypothesis: Hypothesis, width_px: int, height_px: int
+) -> list[tuple[float, float, float, float]]:
+    """Return boxes as x1, y1, x2, y2 in 0..1 of their image, read as a hypothesis says; nothing is clipped."""
+    count = len(boxes)
+    if not count:
+        return []
+    none = np.zeros(count, dtype=np.int64)
+    numbers = np.array(boxes, dtype=np.float64)
+    sizes = (np.full(count, float(width_px)), np.full(count, float(height_px)))
+    max_x, max_y = frame_of(Boxes(numbers, *sizes, none > 0, none, none, none), hypothesis.frame)
+    x1, y1, x2, y2 = corners(numbers, hypothesis.order).T
+    columns = (x1 / max_x, y1 / max_y, x2 / max_x, y2 / max_y)
+    return list(zip(*(column.tolist() for column in columns), strict=True))
+
+
+def sample_lines(corpus: Corpus, *, per_file: int = 8) -> dict[str, list[int]]:
+    """Return, for each file with boxes, the lines of some rows with boxes, spread evenly; always the same ones."""
+    sampled: dict[str, list[int]] = {}
+    for path, facts in corpus.files.items():
+        lines = np.unique(np.array(facts.boxes.lines, dtype=np.int64))
+        if len(lines):
+            chosen = np.linspace(0, len(lines) - 1, min(per_file, len(lines))).round().astype(np.int64)
+            sampled[path] = lines[chosen].tolist()
+    return sampled
 
 
 def frame_of(boxes: Boxes, frame: str) -> tuple[Floats, Floats]:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from dataprep.budget import Bin, Budget, HeavyPack
 
 _BAR_WIDTH = 40
+_ROWS_SHOWN = 3
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
@@ -70,8 +71,9 @@ def _pack_lines(budget: Budget) -> Iterator[str]:
 
 
 def _describe(heavy: HeavyPack) -> str:
-    more = heavy.num_rows - len(heavy.rows)
-    rows = ", ".join(str(place) for place in heavy.rows) + (f" and {more:,} more" if more else "")
+    shown = heavy.rows[:_ROWS_SHOWN]
+    more = heavy.num_rows - len(shown)
+    rows = ", ".join(map(str, shown)) + (f" and {more:,} more" if more else "")
     return f"{heavy.tiles:,} tiles, {heavy.tokens:,} tokens, {heavy.num_rows:,} rows: {rows}"
 
 

@@ -16,7 +16,7 @@ from dataprep.linting import LintReport
 from dataprep.reports.reporter import ReportContext
 from dataprep.reports.rule_pages import rule_page
 from dataprep.reports.text import by_weight
-from dataprep.reports.visible import plain
+from dataprep.reports.visible import make_visible, plain
 from dataprep.rules.table import RULES
 
 MOST_SHOWN = 6
@@ -85,9 +85,18 @@ def _content(report: LintReport, groups: list[dict[str, Any]]) -> dict[str, Any]
         "files": files,
         "more_files": len(report.files) - len(files),
         "groups": groups,
+        "budget": _budget(report),
         "bars": _bars(report),
         "more_bars": max(0, len(report.by_code) - MOST_BARS),
     }
+
+
+def _budget(report: LintReport) -> str | None:
+    if report.budget is None:
+        return None
+    from dataprep.reports.budget_text import budget_lines
+
+    return "\n".join(make_visible(line) for line in budget_lines(report.budget))
 
 
 def _bars(report: LintReport) -> list[dict[str, Any]]:

@@ -54,6 +54,14 @@ def finding_object(finding: Finding) -> dict[str, Any]:
     }
 
 
+def _budget_object(report: LintReport) -> dict[str, Any] | None:
+    if report.budget is None:
+        return None
+    from dataprep.budget import budget_object  # there is one, so that its module is loaded already
+
+    return budget_object(report.budget)
+
+
 class JsonReporter:
     """One document; holds the first 100,000 findings and the counts of all."""
 
@@ -85,11 +93,3 @@ class JsonLinesReporter:
 
     def finish(self, report: LintReport) -> None:
         """Write nothing more."""
-
-
-def _budget_object(report: LintReport) -> dict[str, Any] | None:
-    if report.budget is None:
-        return None
-    from dataprep.budget import budget_object  # there is one, so that its module is loaded already
-
-    return budget_object(report.budget)

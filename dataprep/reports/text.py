@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 
 from dataprep.findings import Finding, Severity
 from dataprep.linting import CodeSummary, LintReport
-from dataprep.reports.budget_text import budget_lines
 from dataprep.reports.reporter import ReportContext
 from dataprep.reports.visible import make_visible, plain
 from dataprep.rules.base import Level
@@ -109,8 +108,6 @@ def _group_lines(summary: CodeSummary, paint: Paint) -> list[str]:
 
 def _end(report: LintReport, context: ReportContext, paint: Paint) -> list[str]:
     passed, lines = _passed(report), [""]
-    if report.budget is not None:
-        lines += [*(plain(line) for line in budget_lines(report.budget)), ""]
     if context.lint.val and _AREAS["D"] in passed:
         passed.append("leakage")
     if passed:
@@ -119,6 +116,10 @@ def _end(report: LintReport, context: ReportContext, paint: Paint) -> list[str]:
         lines.append(paint("not checked: lengths (add --for MODEL_TYPE --model DIR)", "dim"))
     if report.num_accepted:
         lines.append(f"{report.num_accepted:,} more findings are accepted by {plain(str(context.lint.baseline))}")
+    if report.budget is not None:
+        from dataprep.reports.budget_text import budget_lines
+
+        lines += ["", *(make_visible(line) for line in budget_lines(report.budget)), ""]
     errors, warnings = report.count(Severity.ERROR), report.count(Severity.WARNING)
     style = "bold red" if errors else "yellow" if warnings else "bold green"
     rejected = f"{report.num_rows_with_errors:,} of {report.num_rows:,} rows"
@@ -164,7 +165,9 @@ def _next_command(report: LintReport, context: ReportContext) -> str:
     # What is accepted, or said to be no error, is rejected all the same.
     ratio = math.ceil(100 * report.num_rows_with_errors / report.num_rows) / 100
     loss = f" --on-bad skip --max-bad-ratio {ratio}" if report.num_rows_with_errors else ""
-    return f"dataprep convert {files} --for {report.model_type or 'MODEL_TYPE'} --model DIR --out shards{root}{loss}"
+    model = shell_argument(str(context.lint.model)) if context.lint.model else "DIR"
+    target = f"--for {report.model_type or 'MODEL_TYPE'} --model {model} --out shards"
+    return f"dataprep convert {files} {target}{root}{loss}"
 
 
 def shell_argument(path: str) -> str:

@@ -95,6 +95,7 @@ def test_a_budget_ends_the_run_and_says_where(bad: str, capfd: Capture) -> None:
     out, err = capfd.readouterr()
     assert err == sentence + "\n"
     report = json.loads(out)
+    assert [file["rows"] for file in report["files"]] == [2]
     assert (report["summary"]["rows"], report["summary"]["stopped"]) == (2, sentence[9 : sentence.index(";")])
 
 
@@ -212,3 +213,34 @@ def test_streams_are_not_mended(options: dict[str, bool], option: str) -> None:
 def test_one_name_is_not_enough_for_several_files(good: str, bad: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="--fixed-out names one file, and there are 2 data files"):
         run(good, bad, fix=True, fixed_out=tmp_path / "x.jsonl")
+
+
+def test_options_that_contradict_one_another_are_refused(good: str, tmp_path: Path) -> None:
+    for options in ({}, {"fix": True, "diff": True}, {"diff": True}):
+        with pytest.raises(ConfigError, match="names what --fix writes; add --fix, without --diff"):
+            FixConfig(fixed_out=tmp_path / "x", **options)
+    both = LintRun(lint=LintConfig(baseline=tmp_path / "b"), fix=FixConfig(fix=True), update_baseline=True)
+    with pytest.raises(ConfigError, match="use one after the other"):
+        run_lint([good], both)
+
+
+@pytest.mark.usefixtures("renaming")
+def test_a_file_that_is_named_twice_is_mended_and_checked_once(tmp_path: Path, capfd: Capture) -> None:
+    source = write_rows(tmp_path / "rows.jsonl", [text_row(1) | {"imgs": None}])
+    assert run(source, source, fix=True, format="json") == 0
+    out, err = capfd.readouterr()
+    assert err.count("rows mended") == 1
+    assert json.loads(out)["summary"]["rows"] == 1
+
+
+def test_a_contact_sheet_is_drawn_beside_the_report(tmp_path: Path, good: str, capfd: Capture) -> None:
+    write_png(tmp_path / "a.png", (1, 2, 3), (40, 30))
+    box = {"caption": "c", "bbox": [1, 2, 30, 20], "bbox_type": "real", "image": 0}
+    row = {"query": "find", "response": "<bbox>", "images": ["a.png"], "objects": [box]}
+    source, sheet = write_rows(tmp_path / "rows.jsonl", [row]), tmp_path / "sheet.png"
+    assert run(source, contact_sheet=sheet) == 0
+    assert capfd.readouterr().err == f"{sheet}: 1 images\n"
+    assert sheet.read_bytes().startswith(b"\x89PNG")
+    assert run(good, contact_sheet=tmp_path / "none.png") == 0
+    assert capfd.readouterr().err == "no boxes to draw: no contact sheet\n"
+    assert not (tmp_path / "none.png").exists()

@@ -11,7 +11,7 @@ import pytest
 from dataprep import lint
 from dataprep.config import LintConfig
 from dataprep.linting import FileSummary
-from tests.dataprep.conversions import image_row, text_row, write_png, write_rows
+from tests.dataprep.conversions import TOKENIZER, image_row, text_row, write_png, write_rows
 from tests.dataprep.reports.making import HOSTILE, make_finding, make_report, render
 
 VOID = {"meta", "img", "br", "rect"}
@@ -96,6 +96,15 @@ def test_pictures_are_inlined(tmp_path: Path) -> None:
     (picture,) = [a["src"] for tag, a in page.tags if tag == "img"]
     assert picture is not None
     assert picture.startswith("data:image/jpeg;base64,/9j/")
+
+
+def test_the_budget_is_shown_where_there_is_one(tmp_path: Path) -> None:
+    config = LintConfig(model_type="internvl2-1b", model=TOKENIZER)
+    report = lint([write_rows(tmp_path / "rows.jsonl", [text_row(1), text_row(2)])], config)
+    assert report.budget is not None
+    page = Page(render(report, format="html"))
+    assert any(text.startswith("Budget of 2 rows: ") for text in page.texts)
+    assert "<pre>" not in show()
 
 
 def test_standard_input_has_no_pictures() -> None:

@@ -184,6 +184,11 @@ def test_what_makes_the_run_fail_comes_next() -> None:
     assert show(report).splitlines()[-1].endswith(" --out shards --on-bad skip --max-bad-ratio 0.07")
 
 
+def test_the_next_command_names_the_model_that_was_given(tmp_path: Path) -> None:
+    text = show(make_report(), lint=LintConfig(model=tmp_path / "my model"))
+    assert text.splitlines()[-1].endswith(f"--for MODEL_TYPE --model '{tmp_path}/my model' --out shards")
+
+
 def test_the_next_command_finds_the_media_again(tmp_path: Path) -> None:
     lint_config = LintConfig(media_root=tmp_path)
     assert show(make_report(), lint=lint_config).splitlines()[-1].endswith(f" --out shards --media-root {tmp_path}")
