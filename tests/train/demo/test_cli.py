@@ -21,7 +21,7 @@ def app() -> typer.Typer:
 
 
 @pytest.mark.parametrize(
-    ("options", "first_steps", "steps"), [([], 1000, 600), (["--steps", "9"], 1000, 9), (["--quick"], 2, 8)]
+    ("options", "first_steps", "steps"), [([], 600, 1200), (["--steps", "9"], 600, 9), (["--quick"], 2, 8)]
 )
 def test_options_become_settings(
     app: typer.Typer,
