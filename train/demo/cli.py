@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from infer.threads import let_idle_threads_sleep
+
 
 def demo_command(
     out: Annotated[Path, typer.Option(help="Folder of everything that is made.")] = Path("demo-run"),
@@ -14,6 +16,7 @@ def demo_command(
     quick: Annotated[bool, typer.Option("--quick", help="A few scenes and steps; learns little.")] = False,
 ) -> None:
     """Draw a data set, lint, convert, train a tiny InternVL from scratch, evaluate, show a page."""
+    let_idle_threads_sleep()
     from train.demo.run import PAGE_NAME, make_config, run_demo
     from train.demo.summary import summary_text
 

@@ -13,7 +13,7 @@ from dataprep.errors import ConfigError
 from dataprep.shards.verify import verify
 from tests.train.demo.conftest import SMALL
 from train.demo.rows import COLOUR, PICK, SHAPE
-from train.demo.run import SUMMARY_NAME, DemoConfig, DemoResult, commands, make_config, run_demo
+from train.demo.run import SUMMARY_NAME, DemoConfig, DemoResult, _train, commands, make_config, run_demo
 from train.demo.scores import over_kinds
 from train.demo.summary import summary_text
 from train.errors import TrainError
@@ -88,6 +88,13 @@ def test_lint_that_finds_something_else_ends_the_demo(tmp_path: Path, monkeypatc
     monkeypatch.setattr("train.demo.dataset.text_rows", lambda: [{"query": "no answer"}])
     with pytest.raises(TrainError, match=r"reported .*S101"):
         run_demo(DemoConfig(out=tmp_path / "demo", data=SMALL), say=lambda text: None)
+
+
+def test_a_stopped_training_ends_the_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stopped = {"status": "stopped", "step": 5, "total_steps": 600}
+    monkeypatch.setattr("train.loop.train", lambda config: stopped)
+    with pytest.raises(TrainError, match="stopped at step 5 of 600"):
+        _train(DemoConfig(out=tmp_path))
 
 
 @pytest.mark.slow
