@@ -79,8 +79,16 @@ def test_a_wrong_answer_is_marked(demo: DemoResult, demo_config: DemoConfig) -> 
     assert text.count('class="good">right') == 1
 
 
+def test_the_box_that_is_asked_about_is_drawn(demo: DemoResult, demo_config: DemoConfig) -> None:
+    content = page_content(demo, commands=commands(demo_config), root=demo_config.out)
+    asked = [card for card in content["cards"] if card["question"].startswith("What is in ")]
+    assert asked
+    assert all(len(card["true_boxes"]) == 1 and not card["predicted_boxes"] for card in asked)
+
+
 def test_a_loss_curve_fills_its_canvas() -> None:
-    curve = loss_curve([(10, 4.0), (20, 0.5)], [(20, 1.0)])
+    curve = loss_curve([(10, 4.0), (20, 0.5)], [(20, 1.0)], second_from=10)
+    assert curve.second == 320.0
     assert curve.steps == [(0.0, "0"), (160.0, "5"), (320.0, "10"), (480.0, "15"), (640.0, "20")]
     assert [label for _, label in curve.losses] == ["0.5", "1", "2", "5"]
     assert curve.losses[0][0] == curve.height
