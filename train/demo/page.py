@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from dataprep.grounding import BoxCodec
+from dataprep.reports.text import make_visible
 from train.demo.defects import DEFECTS
 from train.demo.rows import COLOUR, COUNT, PICK, SHAPE, WHAT, WHERE
 
@@ -55,15 +56,20 @@ def write_page(path: Path, result: "DemoResult", *, commands: dict[str, list[str
 
 
 def render_page(content: dict[str, Any]) -> str:
-    """Return the HTML of a page's content; every value is escaped."""
+    """Return the HTML of a page's content; every value is escaped, control characters are spelled out."""
     environment = Environment(
         loader=PackageLoader("train.demo", "."),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_visible,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     return environment.get_template("page.html.j2").render(content)
+
+
+def _visible(value: Any) -> Any:
+    return make_visible(value) if isinstance(value, str) else value
 
 
 def page_content(result: "DemoResult", *, commands: dict[str, list[str]], root: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from train.demo.page import loss_curve, page_content, render_page
 from train.demo.rows import COLOUR, PICK, SHAPE, WHAT, WHERE
 from train.demo.run import PAGE_NAME, DemoConfig, DemoResult, commands
 
-HOSTILE = "<script>alert('&')</script>\"'"
+HOSTILE = "<script>alert('&')</script>\"'\x1b[2J\u202e"
 
 
 def test_the_page_needs_nothing_from_elsewhere(demo: DemoResult, demo_config: DemoConfig) -> None:
@@ -68,6 +68,7 @@ def test_hostile_text_is_escaped_everywhere(demo: DemoResult, demo_config: DemoC
     text = render_page(page_content(hostile, commands=stations, root=demo_config.out))
     assert "<script" not in text
     assert text.count("&lt;script&gt;") >= 3 + 4 + 15
+    assert not set(text) & {"\x1b", "\u202e"}
 
 
 def test_a_wrong_answer_is_marked(demo: DemoResult, demo_config: DemoConfig) -> None:
