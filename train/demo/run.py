@@ -44,9 +44,9 @@ class DemoConfig:
 
     out: Path
     """Folder of everything that is made; an earlier demo in it is replaced, anything else is refused."""
-    first_steps: int = 600
+    first_steps: int = 500
     """Optimizer steps on pictures of one shape."""
-    steps: int = 1200
+    steps: int = 1400
     """Optimizer steps on pictures of one to three shapes, after those."""
     data: DatasetConfig = field(default_factory=DatasetConfig)
     """How much is drawn."""

@@ -29,7 +29,7 @@ def test_idle_threads_sleep_before_torch_is_loaded(app: typer.Typer, monkeypatch
 
 
 @pytest.mark.parametrize(
-    ("options", "first_steps", "steps"), [([], 600, 1200), (["--steps", "9"], 600, 9), (["--quick"], 2, 8)]
+    ("options", "first_steps", "steps"), [([], 500, 1400), (["--steps", "9"], 500, 9), (["--quick"], 2, 8)]
 )
 def test_options_become_settings(
     app: typer.Typer,
