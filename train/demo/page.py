@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from dataprep.grounding import BoxCodec
+from dataprep.reports.text import make_visible
 from train.demo.defects import DEFECTS
 from train.demo.rows import COLOUR, COUNT, PICK, SHAPE, WHAT, WHERE
 
@@ -35,12 +37,16 @@ _LOSS_TICKS = tuple(digit * 10.0**power for power in range(-4, 4) for digit in (
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A loss curve in the units of an SVG: points as text, ticks as (position, label), the loss logarithmic."""
+    """A loss curve in the units of an SVG: points as text, ticks as (position, label), the loss logarithmic.
+
+    `second` is the place of the step at which the second training began.
+    """
 
     train: str
     val: str
     steps: list[tuple[float, str]]
     losses: list[tuple[float, str]]
+    second: float
     height: int = _CURVE_HEIGHT
 
 
@@ -50,15 +56,20 @@ def write_page(path: Path, result: "DemoResult", *, commands: dict[str, list[str
 
 
 def render_page(content: dict[str, Any]) -> str:
-    """Return the HTML of a page's content; every value is escaped."""
+    """Return the HTML of a page's content; every value is escaped, control characters are spelled out."""
     environment = Environment(
         loader=PackageLoader("train.demo", "."),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_visible,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     return environment.get_template("page.html.j2").render(content)
+
+
+def _visible(value: Any) -> Any:
+    return make_visible(value) if isinstance(value, str) else value
 
 
 def page_content(result: "DemoResult", *, commands: dict[str, list[str]], root: Path) -> dict[str, Any]:
@@ -70,6 +81,8 @@ def page_content(result: "DemoResult", *, commands: dict[str, list[str]], root: 
         root: Folder of the demo, for the pictures and the log.
     """
     log = _read_logs(root, result.trainings[0]["step"])
+    manifest = result.manifests[1]
+    codec = BoxCodec(style=manifest.box_style, family=manifest.box_family)
     whats = {defect.code: defect.what for defect in DEFECTS}
     return {
         "stations": _stations(result, commands),
@@ -87,8 +100,9 @@ def page_content(result: "DemoResult", *, commands: dict[str, list[str]], root: 
         "curve": loss_curve(
             [(line["step"], line["loss"]) for line in log if line["event"] == "train"],
             [(line["step"], line["loss"]) for line in log if line["event"] == "val"],
+            second_from=result.trainings[0]["step"],
         ),
-        "cards": [_card(line, root / "data") for line in _choose(result.trained.lines)],
+        "cards": [_card(line, root / "data", codec) for line in _choose(result.trained.lines)],
         "num_questions": len(result.trained.lines),
         "num_scenes": len(set(result.dataset.val_images)),
     }
@@ -104,7 +118,7 @@ def _read_logs(root: Path, first_steps: int) -> list[dict[str, Any]]:
     return lines
 
 
-def loss_curve(train: Sequence[tuple[int, float]], val: Sequence[tuple[int, float]]) -> Curve:
+def loss_curve(train: Sequence[tuple[int, float]], val: Sequence[tuple[int, float]], *, second_from: int = 0) -> Curve:
     """Lay out losses as (step, loss) on an SVG canvas, the loss on a logarithmic axis between round numbers."""
     pairs = [(step, max(loss, _LOSS_TICKS[0])) for step, loss in (*train, *val)]
     last_step = max((step for step, _ in pairs), default=1)
@@ -123,6 +137,7 @@ def loss_curve(train: Sequence[tuple[int, float]], val: Sequence[tuple[int, floa
         val=points(val),
         steps=[(place(last_step * k / 4, top)[0], f"{round(last_step * k / 4):,}") for k in range(5)],
         losses=[(place(0, tick)[1], f"{tick:g}") for tick in _LOSS_TICKS if bottom <= tick <= top],
+        second=place(second_from, top)[0],
     )
 
 
@@ -167,18 +182,19 @@ def _choose(lines: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return [line for kind, number in _GALLERY for line in [line for line in lines if line["kind"] == kind][:number]]
 
 
-def _card(line: dict[str, Any], folder: Path) -> dict[str, Any]:
+def _card(line: dict[str, Any], folder: Path, codec: BoxCodec) -> dict[str, Any]:
     is_box = line["kind"] == WHERE
+    question = _question(line["prompt"])
     picture = base64.b64encode((folder / line["image"]).read_bytes()).decode("ascii")
     return {
         "picture": f"data:image/png;base64,{picture}",
         "where": f"{line['source_file']}:{line['source_line']}",
-        "question": _question(line["prompt"]),
+        "question": question,
         "expected": line["response"],
         "answer": line["prediction"] or "",
         "score": f"IoU {line['iou']:.2f}" if is_box else "",
         "is_right": line["iou"] >= 0.5 if is_box else line["exact_match"],
-        "true_boxes": [_percent_box(box) for box in line.get("reference_boxes", [])],
+        "true_boxes": [_percent_box(box) for box in line.get("reference_boxes") or codec.parse_boxes(question)],
         "predicted_boxes": [_percent_box(box) for box in line.get("predicted_boxes", [])],
     }
 

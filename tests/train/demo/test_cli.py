@@ -20,8 +20,16 @@ def app() -> typer.Typer:
     return app
 
 
+def test_idle_threads_sleep_before_torch_is_loaded(app: typer.Typer, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr("train.demo.cli.let_idle_threads_sleep", lambda: asked.append("sleep"))
+    monkeypatch.setattr("train.demo.run.make_config", lambda *args, **kwargs: asked.append("run") or 1 / 0)
+    CliRunner().invoke(app, ["--quick"])
+    assert asked == ["sleep", "run"]
+
+
 @pytest.mark.parametrize(
-    ("options", "first_steps", "steps"), [([], 1000, 600), (["--steps", "9"], 1000, 9), (["--quick"], 2, 8)]
+    ("options", "first_steps", "steps"), [([], 500, 1400), (["--steps", "9"], 500, 9), (["--quick"], 2, 8)]
 )
 def test_options_become_settings(
     app: typer.Typer,

@@ -12,7 +12,7 @@ from train.demo.page import loss_curve, page_content, render_page
 from train.demo.rows import COLOUR, PICK, SHAPE, WHAT, WHERE
 from train.demo.run import PAGE_NAME, DemoConfig, DemoResult, commands
 
-HOSTILE = "<script>alert('&')</script>\"'"
+HOSTILE = "<script>alert('&')</script>\"'\x1b[2J\u202e"
 
 
 def test_the_page_needs_nothing_from_elsewhere(demo: DemoResult, demo_config: DemoConfig) -> None:
@@ -68,6 +68,7 @@ def test_hostile_text_is_escaped_everywhere(demo: DemoResult, demo_config: DemoC
     text = render_page(page_content(hostile, commands=stations, root=demo_config.out))
     assert "<script" not in text
     assert text.count("&lt;script&gt;") >= 3 + 4 + 15
+    assert not set(text) & {"\x1b", "\u202e"}
 
 
 def test_a_wrong_answer_is_marked(demo: DemoResult, demo_config: DemoConfig) -> None:
@@ -79,8 +80,16 @@ def test_a_wrong_answer_is_marked(demo: DemoResult, demo_config: DemoConfig) -> 
     assert text.count('class="good">right') == 1
 
 
+def test_the_box_that_is_asked_about_is_drawn(demo: DemoResult, demo_config: DemoConfig) -> None:
+    content = page_content(demo, commands=commands(demo_config), root=demo_config.out)
+    asked = [card for card in content["cards"] if card["question"].startswith("What is in ")]
+    assert asked
+    assert all(len(card["true_boxes"]) == 1 and not card["predicted_boxes"] for card in asked)
+
+
 def test_a_loss_curve_fills_its_canvas() -> None:
-    curve = loss_curve([(10, 4.0), (20, 0.5)], [(20, 1.0)])
+    curve = loss_curve([(10, 4.0), (20, 0.5)], [(20, 1.0)], second_from=10)
+    assert curve.second == 320.0
     assert curve.steps == [(0.0, "0"), (160.0, "5"), (320.0, "10"), (480.0, "15"), (640.0, "20")]
     assert [label for _, label in curve.losses] == ["0.5", "1", "2", "5"]
     assert curve.losses[0][0] == curve.height
