@@ -65,6 +65,7 @@ class FactCollector:
 
     Attributes:
         facts: What was collected so far.
+        wanted: What is to be collected.
     """
 
     def __init__(self, wanted: Wanted, *, root: Path) -> None:
@@ -75,28 +76,31 @@ class FactCollector:
             root: The media root of the rows' file.
         """
         self.facts = Facts(seed_check=_SEED_CHECK)
-        self._wanted = wanted
+        self.wanted = wanted
         self._root = str(root)
         self._answers: Counter[str] = Counter()
 
     def add_texts(self, lines: Iterable[int], texts: Sequence[bytes]) -> None:
         """Add rows of which nothing but their texts is wanted (no ``wanted.records``)."""
-        assert not self._wanted.records
-        self.facts.lines.extend(lines)
-        if self._wanted.rows:
-            self.facts.rows.extend(map(canonical_hash if self._wanted.is_canonical else hash, texts))
+        assert not self.wanted.records
+        self._add_rows(lines, texts)
 
-    def add_plain(self, line: int, text: bytes, answer: str) -> None:
-        """Add a row that is known to have neither media nor objects; lengths are not collected."""
-        self._add_row(line, text)
-        if self._wanted.answers:
-            self._add_answer(0, answer, num_media=0)
+    def add_plain(self, lines: Iterable[int], texts: Sequence[bytes], answers: Sequence[str]) -> None:
+        """Add rows that are known to have neither media nor objects, with their last answers; no lengths are taken."""
+        assert not self.wanted.lengths
+        self._add_rows(lines, texts)
+        if self.wanted.answers:
+            nothing = [0] * len(answers)
+            self.facts.questions.extend(array("q", nothing))
+            self.facts.answers.extend(array("q", list(map(hash, answers))))
+            self.facts.num_media.extend(array("h", nothing))
+            self._answers.update(answers)
 
     def add(self, row: CheckedRow) -> None:
         """Add a checked row."""
         line, record = row.raw.location.line, row.record
-        self._add_row(line, row.raw.text)
-        if self._wanted.answers:
+        self._add_rows([line], [row.raw.text])
+        if self.wanted.answers:
             if record is None:
                 self.facts.questions.append(0)
                 self.facts.answers.append(0)
@@ -106,19 +110,19 @@ class FactCollector:
         if record is None:
             return
         for entry in record.objects or ():
-            if self._wanted.labels and entry.caption is not None:
+            if self.wanted.labels and entry.caption is not None:
                 self.facts.labels[" ".join(entry.caption.split())[:_SHOWN_CHARACTERS]] += 1
-            if self._wanted.boxes:
+            if self.wanted.boxes:
                 self._add_boxes(line, entry, row.images)
-        if self._wanted.media:
+        if self.wanted.media:
             for index, facts in enumerate((*row.images, *row.videos)):
                 self._add_medium(line, facts, row, index)
-        if self._wanted.lengths and row.num_tokens is not None:
+        if self.wanted.lengths and row.num_tokens is not None:
             self._add_length(line, row)
 
     def add_all(self, rows: Sequence[CheckedRow]) -> Facts:
         """Add checked rows, and finish."""
-        if self._wanted.records:
+        if self.wanted.records:
             for row in rows:
                 self.add(row)
         else:
@@ -132,10 +136,11 @@ class FactCollector:
                 self.facts.answer_texts[hash(answer)] = answer[:_SHOWN_CHARACTERS]
         return self.facts
 
-    def _add_row(self, line: int, text: bytes) -> None:
-        self.facts.lines.append(line)
-        if self._wanted.rows:
-            self.facts.rows.append(canonical_hash(text) if self._wanted.is_canonical else hash(text))
+    def _add_rows(self, lines: Iterable[int], texts: Sequence[bytes]) -> None:
+        self.facts.lines.extend(lines)
+        if self.wanted.rows:
+            hashes = map(canonical_hash if self.wanted.is_canonical else hash, texts)
+            self.facts.rows.extend(array("q", list(hashes)))  # twice as fast as from the iterator
 
     def _add_conversation(self, record: Record, media: Sequence[MediaFacts]) -> None:
         *asked, (answer, captions, boxes) = _contents(record)
@@ -186,7 +191,7 @@ class FactCollector:
         content: bytes | None = None
         if pixels is not None:
             content = pixels.content_hash
-        elif self._wanted.content and facts.path is not None:
+        elif self.wanted.content and facts.path is not None:
             content = _hash_file(facts.path)
         name = facts.shown_source.encode("utf-8", "surrogatepass")[:_LONGEST_NAME]
         media.lines.append(line)
