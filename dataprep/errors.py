@@ -27,13 +27,15 @@ class MediaError(DataprepError):
         path: The media reference as the row writes it, or the resolved path.
         reason: A short fixed code, such as ``missing`` or ``truncated-header``.
         detail: What was found, in words.
+        suggestion: What the reference may have to be instead, as a row would write it; None where nobody knows.
     """
 
-    def __init__(self, path: str, reason: str, detail: str) -> None:
-        super().__init__(path, reason, detail)
+    def __init__(self, path: str, reason: str, detail: str, suggestion: str | None = None) -> None:
+        super().__init__(path, reason, detail, suggestion)
         self.path = path
         self.reason = reason
         self.detail = detail
+        self.suggestion = suggestion
 
     def __str__(self) -> str:
         return f"{self.path}: {self.detail}"

@@ -8,6 +8,7 @@ decoding happens outside the lock.
 from __future__ import annotations
 
 import io
+import logging
 import struct
 import threading
 import warnings
@@ -40,6 +41,9 @@ PILLOW_ERRORS = (
     struct.error,
     zlib.error,
 )
+
+# Without any handler, Python would print what Pillow logs of broken files.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 _GLOBAL_STATE = threading.RLock()
 

@@ -105,7 +105,8 @@ class MediaRoot:
             detail = f"lies outside the media root {self.root}; move it there, or allow files outside"
             raise MediaError(_short(text), "outside-root", detail)
         if facts is None:
-            raise MediaError(_short(text), "missing", self._describe_missing(path))
+            detail, suggestion = self._describe_missing(path)
+            raise MediaError(_short(text), "missing", detail, suggestion=suggestion)
         if stat.S_ISLNK(facts.st_mode) and not os.path.exists(path):  # noqa: PTH110
             raise MediaError(_short(text), "missing", f"is a symbolic link that leads to no file: {path}")
         return Resolved("file", text, path=Path(path), relative=self._relative(path))
@@ -150,15 +151,20 @@ class MediaRoot:
         relative = os.path.relpath(path, self.root)
         return Path(path if relative.startswith("..") else relative).as_posix()
 
-    def _describe_missing(self, path: str) -> str:
+    def _describe_missing(self, path: str) -> tuple[str, str | None]:
+        """Return what is missing, in words, and the path that may have been meant, if there is a file."""
         folder, name = os.path.split(path.rstrip(os.sep))
+        rest = ""
         while folder != os.path.dirname(folder) and not os.path.isdir(folder):  # noqa: PTH112, PTH120
+            rest = os.path.join(name, rest)  # noqa: PTH118
             folder, name = os.path.split(folder)
         detail = f"no such file: {_short(path, 200)}"
         nearest = self._near_name(folder, name) if self._covers(_realpath(folder)) else None
         if nearest is None:
-            return detail
-        return f"{detail}; did you mean {nearest!r} in {folder}?"
+            return detail, None
+        meant = os.path.join(folder, nearest, rest).rstrip(os.sep)  # noqa: PTH118
+        suggestion = self._relative(meant) if os.path.isfile(meant) else None  # noqa: PTH113
+        return f"{detail}; did you mean {nearest!r} in {folder}?", suggestion
 
     def _near_name(self, folder: str, name: str) -> str | None:
         listing = self._listings.get(folder)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dataprep.findings import Problem
+from dataprep.findings import Fix, Problem
 from dataprep.grounding import limits
 from dataprep.records import GroundedObject, Number
 from dataprep.rules.base import CheckedRow, Level, Rule, RuleContext
+from dataprep.rules.fixes import path_of, set_value, value_at
 from dataprep.tiling import ImageSize
 
 
@@ -26,6 +27,43 @@ def _describe(box: tuple[Number, ...], max_x: Number, max_y: Number) -> str:
         if value > limit:
             return f"{name} exceeds {limit} by {round(value - limit, 6)}"
     return ""
+
+
+_OVERHANG = 0.05
+
+
+def _other_type(entry: GroundedObject, size: ImageSize) -> str | None:
+    """Return the only other type that all boxes of an object fit; None where they overhang a little, or fit more."""
+    far = limits(entry.bbox_type, size.width, size.height)
+    excess = max(value / far[index % 2] - 1 for box in entry.boxes for index, value in enumerate(box))
+    if excess <= _OVERHANG or min(min(box) for box in entry.boxes) < 0:
+        return None
+    fitting = [
+        name
+        for name in ("real", "norm_1000")
+        if name != entry.bbox_type
+        and all(
+            value <= limits(name, size.width, size.height)[index % 2]
+            for box in entry.boxes
+            for index, value in enumerate(box)
+        )
+    ]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def _change_type(row: CheckedRow, entry: GroundedObject, bbox_type: str) -> Fix | None:
+    field = f"{entry.field}.bbox_type"
+    if row.value is None or value_at(row.value, path_of(field)) != entry.bbox_type:
+        return None
+    return Fix(label=f"take the box for {bbox_type}", is_safe=False, edits=(set_value(field, bbox_type),))
+
+
+def _clip(row: CheckedRow, field: str, box: tuple[Number, ...], far: tuple[Number, Number]) -> Fix | None:
+    """Return the fix that clips a box, if something is left of it."""
+    x1, y1, x2, y2 = (min(max(value, 0), far[index % 2]) for index, value in enumerate(box))
+    if x1 >= x2 or y1 >= y2 or row.value is None or value_at(row.value, path_of(field)) != list(box):
+        return None
+    return Fix(label="clip the box", is_safe=False, edits=(set_value(field, [x1, y1, x2, y2]),))
 
 
 def _hint(bbox_type: str, box: tuple[Number, ...]) -> str:
@@ -57,6 +95,7 @@ class BoxOutsideImage(Rule):
 
     def check(self, row: CheckedRow, context: RuleContext) -> Iterator[Problem]:
         """Yield the problem."""
+        others: dict[str, str | None] = {}  # by object: it may have thousands of boxes
         for entry, field, box in _boxes(row):
             size = context.image_size(row, entry.image) or (ImageSize(1, 1) if entry.bbox_type != "real" else None)
             if size is None:
@@ -69,6 +108,10 @@ class BoxOutsideImage(Rule):
                     if entry.bbox_type == "real"
                     else f"{entry.bbox_type} (0..{max_x})"
                 )
-                yield Problem(
-                    message=f"box {list(box)} leaves {space}: {text}", field=field, help=_hint(entry.bbox_type, box)
-                )
+                message = f"box {list(box)} leaves {space}: {text}"
+                known = context.image_size(row, entry.image)
+                if entry.field not in others:
+                    others[entry.field] = None if known is None else _other_type(entry, known)
+                other = others[entry.field]
+                fix = _change_type(row, entry, other) if other else _clip(row, field, box, (max_x, max_y))
+                yield Problem(message=message, field=field, help=_hint(entry.bbox_type, box), fix=fix)

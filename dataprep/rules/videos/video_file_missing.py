@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataprep.rules.base import MediaRule
+from dataprep.findings import Fix
+from dataprep.media.index import MediaFacts
+from dataprep.rules.base import CheckedRow, MediaRule
+from dataprep.rules.fixes import correct_path
 
 
 class VideoFileMissing(MediaRule):
@@ -26,3 +29,7 @@ class VideoFileMissing(MediaRule):
     reasons = ("missing",)
     kinds = ("video",)
     help = "paths are relative to --media-root, by default the folder of the data file"
+
+    def fix_for(self, row: CheckedRow, facts: MediaFacts) -> Fix | None:
+        """Return the fix that names the nearest file."""
+        return correct_path(row, facts)
