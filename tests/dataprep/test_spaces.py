@@ -186,6 +186,19 @@ def test_thousandths_that_end_at_999() -> None:
     assert look(draw(200), grid_999, "norm_1000").whole is None
 
 
+def test_large_files_are_judged_by_a_sample_and_searched_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    size = (640, 480)
+    name = save(tmp_path / "a" / "a.jpg", size)
+    rows = [(name, real(b, *size), "real") for b, _ in draw(230, sizes=[size])]
+    rows[33] = rows[101] = (name, [0.1, 0.2, 0.3, 0.4], "real")
+    monkeypatch.setattr("dataprep.spaces.MOST_JUDGED", 50)
+    findings = lint_boxes(tmp_path, rows)
+    assert [(f.code, f.location.line) for f in findings] == [("G420", 34), ("G420", 102)]
+    assert "(230 in all)" in findings[0].message
+    (finding,) = lint_boxes(tmp_path, [(name, norm_1000(b, *size), "real") for b, _ in draw(230, sizes=[size])])
+    assert finding.code == "G412"
+
+
 def lint_boxes(folder: Path, rows: list[tuple[str, Box, str]], **options: Any) -> list[Finding]:
     path = folder / "rows.jsonl"
     with path.open("w") as file:
