@@ -143,21 +143,21 @@ class FactCollector:
             self.facts.rows.extend(array("q", list(hashes)))  # twice as fast as from the iterator
 
     def _add_conversation(self, record: Record, media: Sequence[MediaFacts]) -> None:
-        *asked, (answer, captions, boxes) = _contents(record)
-        keys = tuple(facts.data or facts.relative or facts.ref.source for facts in media)
-        question = hash((self._root, record.system, keys, *asked)) if keys else 0
-        if captions or boxes:
-            self.facts.questions.append(question)
-            self.facts.answers.append(hash((answer, captions, boxes)))
-            self.facts.num_media.append(min(len(media), 0x7FFF))
-        else:
-            self._add_answer(question, answer, num_media=len(media))
+        texts: list[object] = [text for turn in record.turns for text in (turn.query, turn.response)]
+        answer = texts[-1] if not record.objects else _fill_in(texts, record.objects)
+        question = 0
+        if media:
+            keys = [facts.data or facts.relative or facts.ref.source for facts in media]
+            question = hash((self._root, record.system, *keys, *texts[:-1]))
+        self._add_answer(question, answer, num_media=len(media))
 
-    def _add_answer(self, question: int, answer: str, *, num_media: int) -> None:
-        self.facts.questions.append(question)
-        self.facts.answers.append(hash(answer))
-        self.facts.num_media.append(min(num_media, 0x7FFF))
-        self._answers[answer] += 1
+    def _add_answer(self, question: int, answer: object, *, num_media: int) -> None:
+        facts = self.facts
+        facts.questions.append(question)
+        facts.answers.append(hash(answer))
+        facts.num_media.append(min(num_media, 0x7FFF))
+        if isinstance(answer, str):
+            self._answers[answer] += 1
 
     def _add_boxes(self, line: int, entry: GroundedObject, images: Sequence[MediaFacts]) -> None:
         boxes = self.facts.boxes
@@ -223,24 +223,18 @@ def canonical_hash(text: bytes) -> int:
         return hash(text)  # what is no JSON is compared as it is written
 
 
-def _contents(record: Record) -> list[tuple[str, tuple[object, ...], tuple[object, ...]]]:
-    """Return each text of the conversation with the captions and boxes that its tags stand for."""
-    objects = record.objects or ()
-    contents: list[tuple[str, tuple[object, ...], tuple[object, ...]]] = []
+def _fill_in(texts: list[object], objects: Sequence[GroundedObject]) -> object:
+    """Put beside each text with tags the captions and boxes that they stand for, in place; return the last one."""
     num_captions = num_boxes = 0
-    for turn in record.turns:
-        for text in (turn.query, turn.response):
-            if not objects:
-                contents.append((text, (), ()))
-                continue
-            captions, boxes = text.count(REF_OBJECT), text.count(BBOX)
+    for index, text in enumerate(texts):
+        assert isinstance(text, str)
+        captions, boxes = text.count(REF_OBJECT), text.count(BBOX)
+        if captions or boxes:
             named = objects[num_captions : num_captions + captions]
             placed = objects[num_boxes : num_boxes + boxes]
-            contents.append(
-                (text, tuple(o.caption for o in named), tuple((o.boxes, o.bbox_type, o.image) for o in placed))
-            )
+            texts[index] = (text, *[o.caption for o in named], *[(o.boxes, o.bbox_type, o.image) for o in placed])
             num_captions, num_boxes = num_captions + captions, num_boxes + boxes
-    return contents
+    return texts[-1]
 
 
 def _file_key(facts: MediaFacts) -> int:
