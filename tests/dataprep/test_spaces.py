@@ -272,3 +272,28 @@ def test_real_files_are_clean_and_planted_ones_are_found(real_rows: Path, tmp_pa
         (finding,) = lint([str(path)], config).findings
         assert finding.code == "G412", (source, name)
         assert f"fit {'pixels (real)' if source == 'real' else source}" in finding.message
+
+
+def test_whatever_the_numbers_are_nothing_breaks() -> None:
+    random = np.random.default_rng(5)
+    odd = np.array([0, -1, 1, 0.5, 999, 1000, 1e-30, -1e38, 3e38, 2, 640, 480], dtype=np.float64)
+    for number in range(300):
+        count = int(random.integers(0, 80))
+        sizes = random.choice([np.nan, 1, 640, 65535], (2, count)) if number % 3 else np.full((2, count), np.nan)
+        numbers = random.choice(odd, (count, 4)) if number % 2 else random.normal(300, 300, (count, 4))
+        folders, lines = random.integers(0, 3, count), np.arange(count)
+        boxes = Boxes(numbers, *sizes, random.random(count) < 0.3, lines, random.integers(0, 9, count), folders)
+        for bbox_type in ("real", "norm_1", "norm_1000"):
+            assert look_into("a", bbox_type, boxes, {0: "a", 1: "b", 2: "c"}).boxes == count
+
+
+def test_images_of_unknown_size_leave_what_numbers_alone_say() -> None:
+    gone = (float("nan"), float("nan"))
+    drawn = draw(60)
+    unknown: Any = [(box, gone) for box, _ in drawn]
+    order = iter(drawn)
+    assert look(unknown, lambda box, w, h: real(box, *next(order)[1]), "real").whole is None
+    verdict = look(unknown, norm_1, "real").whole
+    assert verdict is not None
+    assert verdict.found.frame == "norm_1"
+    assert look(unknown, norm_1000, "norm_1000").whole is None
