@@ -65,7 +65,6 @@ class FactCollector:
 
     Attributes:
         facts: What was collected so far.
-        wanted: What is to be collected.
     """
 
     def __init__(self, wanted: Wanted, *, root: Path) -> None:
@@ -76,20 +75,29 @@ class FactCollector:
             root: The media root of the rows' file.
         """
         self.facts = Facts(seed_check=_SEED_CHECK)
-        self.wanted = wanted
+        self._wanted = wanted
         self._root = str(root)
         self._answers: Counter[str] = Counter()
 
+    @property
+    def wants_records(self) -> bool:
+        """Whether anything is wanted that the texts of rows do not give."""
+        return self._wanted.records
+
     def add_texts(self, lines: Iterable[int], texts: Sequence[bytes]) -> None:
         """Add rows of which nothing but their texts is wanted (no ``wanted.records``)."""
-        assert not self.wanted.records
+        assert not self._wanted.records
         self._add_rows(lines, texts)
 
-    def add_plain(self, lines: Iterable[int], texts: Sequence[bytes], answers: Sequence[str]) -> None:
+    def add_plain(self, line: int, text: bytes, answer: str) -> None:
+        """Add a row that is known to have neither media nor objects; lengths are not collected."""
+        self.add_plain_rows([line], [text], [answer])
+
+    def add_plain_rows(self, lines: Iterable[int], texts: Sequence[bytes], answers: Sequence[str]) -> None:
         """Add rows that are known to have neither media nor objects, with their last answers; no lengths are taken."""
-        assert not self.wanted.lengths
+        assert not self._wanted.lengths
         self._add_rows(lines, texts)
-        if self.wanted.answers:
+        if self._wanted.answers:
             nothing = [0] * len(answers)
             self.facts.questions.extend(array("q", nothing))
             self.facts.answers.extend(array("q", list(map(hash, answers))))
@@ -100,7 +108,7 @@ class FactCollector:
         """Add a checked row."""
         line, record = row.raw.location.line, row.record
         self._add_rows([line], [row.raw.text])
-        if self.wanted.answers:
+        if self._wanted.answers:
             if record is None:
                 self.facts.questions.append(0)
                 self.facts.answers.append(0)
@@ -110,19 +118,19 @@ class FactCollector:
         if record is None:
             return
         for entry in record.objects or ():
-            if self.wanted.labels and entry.caption is not None:
+            if self._wanted.labels and entry.caption is not None:
                 self.facts.labels[" ".join(entry.caption.split())[:_SHOWN_CHARACTERS]] += 1
-            if self.wanted.boxes:
+            if self._wanted.boxes:
                 self._add_boxes(line, entry, row.images)
-        if self.wanted.media:
+        if self._wanted.media:
             for index, facts in enumerate((*row.images, *row.videos)):
                 self._add_medium(line, facts, row, index)
-        if self.wanted.lengths and row.num_tokens is not None:
+        if self._wanted.lengths and row.num_tokens is not None:
             self._add_length(line, row)
 
     def add_all(self, rows: Sequence[CheckedRow]) -> Facts:
         """Add checked rows, and finish."""
-        if self.wanted.records:
+        if self._wanted.records:
             for row in rows:
                 self.add(row)
         else:
@@ -138,8 +146,8 @@ class FactCollector:
 
     def _add_rows(self, lines: Iterable[int], texts: Sequence[bytes]) -> None:
         self.facts.lines.extend(lines)
-        if self.wanted.rows:
-            hashes = map(canonical_hash if self.wanted.is_canonical else hash, texts)
+        if self._wanted.rows:
+            hashes = map(canonical_hash if self._wanted.is_canonical else hash, texts)
             self.facts.rows.extend(array("q", list(hashes)))  # twice as fast as from the iterator
 
     def _add_conversation(self, record: Record, media: Sequence[MediaFacts]) -> None:
@@ -191,7 +199,7 @@ class FactCollector:
         content: bytes | None = None
         if pixels is not None:
             content = pixels.content_hash
-        elif self.wanted.content and facts.path is not None:
+        elif self._wanted.content and facts.path is not None:
             content = _hash_file(facts.path)
         name = facts.shown_source.encode("utf-8", "surrogatepass")[:_LONGEST_NAME]
         media.lines.append(line)

@@ -58,7 +58,10 @@ def test_plain_rows_give_the_same_whichever_way_they_take(tmp_path: Path) -> Non
     wanted = Wanted(rows=True, is_canonical=True, answers=True)
     raws = list(read_rows(path))
     plain = FactCollector(wanted, root=tmp_path)
-    plain.add_plain([raw.location.line for raw in raws], [raw.text for raw in raws], [row["response"] for row in rows])
+    answers = [row["response"] for row in rows]
+    plain.add_plain(raws[0].location.line, raws[0].text, answers[0])
+    plain.add_plain_rows([raw.location.line for raw in raws[1:]], [raw.text for raw in raws[1:]], answers[1:])
+    assert plain.wants_records
     assert plain.finish() == collect(path, wanted)
 
 
