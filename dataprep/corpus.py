@@ -181,17 +181,24 @@ class Facts:
 
     def extend(self, other: Facts) -> None:
         """Append the facts of more rows of the same file."""
-        for name in ("lines", "rows", "questions", "answers", "num_media"):
-            getattr(self, name).extend(getattr(other, name))
+        self.lines.extend(other.lines)
+        self.rows.extend(other.rows)
+        if other.answers:
+            self.questions.extend(other.questions)
+            self.answers.extend(other.answers)
+            self.num_media.extend(other.num_media)
         if len(self.answer_texts) < MOST_ANSWERS:
             self.answer_texts.update(other.answer_texts)
-        if len(self.labels) <= MOST_LABELS:
+        if other.labels and len(self.labels) <= MOST_LABELS:
             self.labels.update(other.labels)
         self.folders.update(other.folders)
-        if len(self.boxes.lines) < MOST_BOXES:
+        # Most chunks have none of these, and asking is cheaper than appending nothing to twenty columns.
+        if other.boxes.lines and len(self.boxes.lines) < MOST_BOXES:
             self.boxes.extend(other.boxes)
-        self.media.extend(other.media)
-        self.lengths.extend(other.lengths)
+        if other.media.lines:
+            self.media.extend(other.media)
+        if other.lengths.lines:
+            self.lengths.extend(other.lengths)
 
 
 @dataclass(slots=True)

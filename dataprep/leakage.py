@@ -18,7 +18,11 @@ from dataprep.findings import Location
 
 Hashes = NDArray[np.int64]
 MOST_DISTANT = 6
-"""Bits in which two pictures' perceptual hashes may differ and still be of one picture; two pictures differ in 32."""
+"""Bits in which two pictures' perceptual hashes may differ and still be of one picture.
+
+Measured on 115 real photos: JPEG of quality 20, a quarter of the size or 3 % cut off differ in at most 6 bits, two
+photos in at least 10 (but for two frames of one chess game, 4), most in 32.
+"""
 _BANDS = 8
 _COMPARED_AT_ONCE = 1 << 20
 
@@ -88,9 +92,9 @@ def repeats(hashes: Hashes) -> Iterator[tuple[int, int]]:
     starts = np.concatenate([[True], ordered[1:] != ordered[:-1]]) if len(order) else np.empty(0, dtype=bool)
     firsts = order[np.maximum.accumulate(np.where(starts, np.arange(len(order)), 0))] if len(order) else order
     later = np.flatnonzero(~starts & (ordered != 0))
-    pairs = sorted(zip(order[later].tolist(), firsts[later].tolist(), strict=True))
-    for entry, first in pairs:
-        yield first, entry
+    later = later[np.argsort(order[later])]
+    for entry, first in zip(order[later], firsts[later], strict=True):
+        yield int(first), int(entry)
 
 
 def disagreements(questions: Hashes, answers: Hashes) -> Iterator[tuple[int, int, int]]:

@@ -14,7 +14,7 @@ import pytest
 
 import dataprep
 from dataprep.errors import ConfigError, DataprepError
-from dataprep.pool import run_ordered
+from dataprep.pool import _one_hash_seed, run_ordered
 
 
 def build() -> dict[str, int]:
@@ -86,7 +86,7 @@ def test_a_worker_that_dies_is_an_error_with_advice() -> None:
 
 SLOW_RUN = """
 import os, time
-from dataprep.pool import run_ordered
+from dataprep.pool import _one_hash_seed, run_ordered
 
 def build():
     time.sleep(1)
@@ -140,3 +140,16 @@ def test_workers_do_not_outlive_the_process_that_started_them(slow_run: subproce
     assert slow_run.stdout.readline() == "working\n"
     slow_run.kill()
     slow_run.communicate(timeout=40)  # comes back when the last process that holds the pipes has ended
+
+
+def test_processes_of_one_run_hash_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYTHONHASHSEED", raising=False)
+
+    def hash_in_a_process(seed: str) -> bytes:
+        with _one_hash_seed(seed):
+            return subprocess.run([sys.executable, "-c", "print(hash('text'))"], stdout=-1, check=True).stdout
+
+    assert hash_in_a_process("7") == hash_in_a_process("7") != hash_in_a_process("8")
+    assert "PYTHONHASHSEED" not in os.environ
+    monkeypatch.setenv("PYTHONHASHSEED", "7")
+    assert hash_in_a_process("7") == hash_in_a_process("8"), "a seed that the user has set stays"

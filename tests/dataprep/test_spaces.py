@@ -186,6 +186,19 @@ def test_thousandths_that_end_at_999() -> None:
     assert look(draw(200), grid_999, "norm_1000").whole is None
 
 
+def test_large_files_are_judged_by_a_sample_and_searched_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    size = (640, 480)
+    name = save(tmp_path / "a" / "a.jpg", size)
+    rows = [(name, real(b, *size), "real") for b, _ in draw(230, sizes=[size])]
+    rows[33] = rows[101] = (name, [0.1, 0.2, 0.3, 0.4], "real")
+    monkeypatch.setattr("dataprep.spaces.MOST_JUDGED", 50)
+    findings = lint_boxes(tmp_path, rows)
+    assert [(f.code, f.location.line) for f in findings] == [("G420", 34), ("G420", 102)]
+    assert "(230 in all)" in findings[0].message
+    (finding,) = lint_boxes(tmp_path, [(name, norm_1000(b, *size), "real") for b, _ in draw(230, sizes=[size])])
+    assert finding.code == "G412"
+
+
 def lint_boxes(folder: Path, rows: list[tuple[str, Box, str]], **options: Any) -> list[Finding]:
     path = folder / "rows.jsonl"
     with path.open("w") as file:
@@ -259,3 +272,28 @@ def test_real_files_are_clean_and_planted_ones_are_found(real_rows: Path, tmp_pa
         (finding,) = lint([str(path)], config).findings
         assert finding.code == "G412", (source, name)
         assert f"fit {'pixels (real)' if source == 'real' else source}" in finding.message
+
+
+def test_whatever_the_numbers_are_nothing_breaks() -> None:
+    random = np.random.default_rng(5)
+    odd = np.array([0, -1, 1, 0.5, 999, 1000, 1e-30, -1e38, 3e38, 2, 640, 480], dtype=np.float64)
+    for number in range(300):
+        count = int(random.integers(0, 80))
+        sizes = random.choice([np.nan, 1, 640, 65535], (2, count)) if number % 3 else np.full((2, count), np.nan)
+        numbers = random.choice(odd, (count, 4)) if number % 2 else random.normal(300, 300, (count, 4))
+        folders, lines = random.integers(0, 3, count), np.arange(count)
+        boxes = Boxes(numbers, *sizes, random.random(count) < 0.3, lines, random.integers(0, 9, count), folders)
+        for bbox_type in ("real", "norm_1", "norm_1000"):
+            assert look_into("a", bbox_type, boxes, {0: "a", 1: "b", 2: "c"}).boxes == count
+
+
+def test_images_of_unknown_size_leave_what_numbers_alone_say() -> None:
+    gone = (float("nan"), float("nan"))
+    drawn = draw(60)
+    unknown: Any = [(box, gone) for box, _ in drawn]
+    order = iter(drawn)
+    assert look(unknown, lambda box, w, h: real(box, *next(order)[1]), "real").whole is None
+    verdict = look(unknown, norm_1, "real").whole
+    assert verdict is not None
+    assert verdict.found.frame == "norm_1"
+    assert look(unknown, norm_1000, "norm_1000").whole is None

@@ -35,7 +35,7 @@ _OVERHANG = 0.05
 def _other_type(entry: GroundedObject, size: ImageSize) -> str | None:
     """Return the only other type that all boxes of an object fit; None where they overhang a little, or fit more."""
     far = limits(entry.bbox_type, size.width, size.height)
-    excess = max(value / far[index % 2] - 1 for box in entry.boxes for index, value in enumerate(box))
+    excess = max(min(value, 1e300) / far[index % 2] - 1 for box in entry.boxes for index, value in enumerate(box))
     if excess <= _OVERHANG or min(min(box) for box in entry.boxes) < 0:
         return None
     fitting = [

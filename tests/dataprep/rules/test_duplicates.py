@@ -200,3 +200,16 @@ def test_hashes_of_processes_with_other_seeds_are_refused() -> None:
     corpus.add("a", Facts(seed_check=1))
     with pytest.raises(DataprepError, match="-j 1"):
         corpus.add("a", Facts(seed_check=2))
+
+
+def test_d505_sees_a_picture_in_another_size_and_encoding(goldens: Path, tmp_path: Path) -> None:
+    names = sorted(p.name for p in (goldens / "images").glob("*.jpg"))[:4]
+    for name in names:
+        shutil.copy(goldens / "images" / name, tmp_path / name)
+    with Image.open(tmp_path / names[1]) as picture_1:
+        picture_1.convert("RGB").resize((picture_1.width // 2, picture_1.height // 2)).save(tmp_path / "half.png")
+    train = write(tmp_path / "train.jsonl", [image_row(name) for name in names])
+    val = write(tmp_path / "val.jsonl", [image_row("half.png")])
+    findings = find("D505", train, val, level=3)
+    assert [finding.location for finding in findings] == [Location(val, 1)]
+    assert not find("D504", train, val, level=3)
