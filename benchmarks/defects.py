@@ -89,7 +89,8 @@ def _lines(outcomes: Sequence[Outcome], *, verbose: bool) -> Iterator[str]:
         if verbose or outcome.caught < outcome.planted or outcome.false_alarms or outcome.error:
             codes = " ".join(f"{code}x{count}" for code, count in sorted(outcome.seen.items())) or "nothing"
             wanted = " ".join(outcome.mutator.codes[:4]) + (" ..." if len(outcome.mutator.codes) > 4 else "")
-            yield f"{outcome.mutator.name:34} {outcome.planted:7} {outcome.caught:6}  {codes} ({wanted}) {outcome.error}"
+            counts = f"{outcome.mutator.name:34} {outcome.planted:7} {outcome.caught:6}"
+            yield f"{counts}  {codes} ({wanted}) {outcome.error}"
             yield from (f"    false alarm: {example}" for example in outcome.examples)
     yield ""
     yield f"{'rule':6} {'planted':>7} {'caught':>6} {'recall':>6}  {'hits':>5} {'false':>5} {'precision':>9}"
