@@ -250,9 +250,9 @@ def make_odd_media(folder: Path, kind: str) -> str:
         return "ring/odd.png"
     elif kind == "empty":
         path.write_bytes(b"")
-    elif kind == "half a gigabyte of nothing":
+    elif kind == "many zeros":
         with path.open("wb") as file:
-            file.truncate(512 * MIB)
+            file.truncate(64 * MIB)
     return {
         "zeros without end": "/dev/zero",
         "noise without end": "/dev/urandom",
@@ -273,7 +273,7 @@ def make_odd_media(folder: Path, kind: str) -> str:
 
 ODD_MEDIA = [
     "folder", "pipe", "link to a pipe", "socket", "link to itself", "folder that is a ring", "empty",
-    "half a gigabyte of nothing", "zeros without end", "noise without end", "own standard input", "own memory",
+    "many zeros", "zeros without end", "noise without end", "own standard input", "own memory",
     "long name", "long path", "null byte", "windows path", "windows share", "file as a folder", "dot", "dots",
     "tilde", "wildcard",
 ]  # fmt: skip
