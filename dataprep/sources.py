@@ -23,6 +23,7 @@ from typing import BinaryIO, cast
 
 from dataprep.errors import SourceError
 from dataprep.findings import Location
+from dataprep.foreign import describe_foreign_data
 
 MAX_DEPTH = 200  # nesting of one row; real rows need fewer than ten
 _CHUNK_BYTES = 1 << 20
@@ -43,6 +44,7 @@ class RawRow:
         starts_with_bom: Whether a byte order mark stood before it (it is not part of ``text``).
         ends_file: Whether the file ended behind it without a line end.
         is_unclosed: Whether the array around it never closes.
+        foreign: What the file is, if it holds no rows at all; nothing more is read of it then.
     """
 
     location: Location
@@ -50,6 +52,7 @@ class RawRow:
     starts_with_bom: bool = False
     ends_file: bool = False
     is_unclosed: bool = False
+    foreign: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +60,8 @@ class ParseProblem:
     """Why a row could not be parsed.
 
     Attributes:
-        kind: ``invalid-json``, ``invalid-utf8``, ``duplicate-key``, ``non-finite-number``, ``lone-surrogate``,
-            ``nested-too-deep`` or ``not-an-object``.
+        kind: ``invalid-json``, ``cut-off``, ``not-rows``, ``invalid-utf8``, ``duplicate-key``, ``non-finite-number``,
+            ``lone-surrogate``, ``nested-too-deep`` or ``not-an-object``.
         detail: The cause in words, with the column or key.
     """
 
@@ -151,10 +154,19 @@ def read_rows(path: str) -> Iterator[RawRow]:
         while line and not line.strip():
             blank += line.count(b"\n")
             line = stream.readline(_CHUNK_BYTES)
+        foreign = describe_foreign_data(line, _peek(stream)) if line else None
+        if foreign is not None:
+            yield RawRow(Location(path, 1 + blank), line.rstrip(b"\r\n"), has_bom, foreign=foreign)
+            return
         rows = _read_array if _begins_array(path, line) else _read_lines
         for row in rows(Location(path, 1 + blank), line, stream):
             yield replace(row, starts_with_bom=True) if has_bom else row
             has_bom = False
+
+
+def _peek(stream: BinaryIO) -> bytes:
+    """Return some of the bytes to come without taking them; none where the stream cannot look ahead."""
+    return stream.peek(1) if isinstance(stream, io.BufferedReader | gzip.GzipFile) else b""
 
 
 def _begins_array(path: str, line: bytes) -> bool:
@@ -304,6 +316,8 @@ def parse_row(raw: RawRow) -> tuple[dict[str, object] | None, ParseProblem | Non
     Returns:
         The row and None, or None and the reason.
     """
+    if raw.foreign:
+        return None, ParseProblem("not-rows", raw.foreign)
     try:
         value = _DECODER.decode(raw.text.decode("utf-8"))
     except UnicodeDecodeError as error:
@@ -317,7 +331,7 @@ def parse_row(raw: RawRow) -> tuple[dict[str, object] | None, ParseProblem | Non
     except ValueError as error:  # an integer of thousands of digits
         return None, ParseProblem("non-finite-number", str(error).partition(";")[0])
     if raw.is_unclosed:
-        return None, ParseProblem("invalid-json", "the file ends before the array is closed")
+        return None, ParseProblem("cut-off", "the file ends before the array is closed")
     if not isinstance(value, dict):
         return None, ParseProblem("not-an-object", f"a row must be a JSON object, this is {_name_type(value)}")
     return value, _find_structure_problem(value, raw.text)
@@ -347,7 +361,7 @@ def _explain_syntax(raw: RawRow, error: json.JSONDecodeError) -> ParseProblem:
     place = f"column {error.colno}" if error.lineno == 1 else f"line {error.lineno} of the row"
     is_at_end = error.pos >= len(error.doc.rstrip()) - 1 or error.msg.startswith("Unterminated string")
     if is_at_end and (raw.ends_file or raw.is_unclosed):
-        return ParseProblem("invalid-json", f"the file ends in the middle of this row ({place})")
+        return ParseProblem("cut-off", f"the file ends in the middle of this row ({place})")
     return ParseProblem("invalid-json", f"{error.msg.removesuffix(' starting at').removesuffix(' at')} at {place}")
 
 

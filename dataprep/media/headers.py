@@ -36,6 +36,7 @@ class ImageHeader:
         bits: Bits per channel; None where the header does not tell.
         has_alpha: Whether there is an alpha channel or a transparent colour.
         frames: Number of frames; None where counting them would mean reading the file.
+        has_more_frames: Whether a second frame was seen, where frames are not counted.
     """
 
     format: str
@@ -46,6 +47,7 @@ class ImageHeader:
     bits: int | None = None
     has_alpha: bool = False
     frames: int | None = None
+    has_more_frames: bool = False
 
     @property
     def is_cmyk(self) -> bool:
@@ -54,8 +56,18 @@ class ImageHeader:
 
     @property
     def is_animated(self) -> bool:
-        """Whether the header counts more than one frame."""
-        return self.frames is not None and self.frames > 1
+        """Whether there is more than one frame."""
+        return self.has_more_frames or (self.frames is not None and self.frames > 1)
+
+    @property
+    def is_palette(self) -> bool:
+        """Whether pixels are numbers of colours in a table, as in every GIF."""
+        return self.mode in ("P", "PA") or self.format == "GIF"
+
+    @property
+    def is_deep(self) -> bool:
+        """Whether a channel has more than eight bits."""
+        return self.bits is not None and self.bits > 8
 
     @property
     def upright_size(self) -> tuple[int, int]:
@@ -316,7 +328,22 @@ def _parse_gif(window: Window) -> ImageHeader:
     left, top, frame_width, frame_height, frame_flags = struct.unpack("<HHHHB", window.read(position + 1, 9))
     window.read(position + 10 + (3 << (frame_flags & 7) + 1 if frame_flags & 0x80 else 0), 1)
     width, height = max(width, left + frame_width), max(height, top + frame_height)
-    return ImageHeader("GIF", width, height, 1, None, 8, has_alpha, None)
+    position += 11 + (3 << (frame_flags & 7) + 1 if frame_flags & 0x80 else 0)
+    return ImageHeader("GIF", width, height, 1, None, 8, has_alpha, None, _has_second_gif_frame(window, position))
+
+
+def _has_second_gif_frame(window: Window, position: int) -> bool:
+    """Hop over the pixels of the first frame, whose data begin at ``position``, and look for another image."""
+    try:
+        while True:
+            while size := window.read(position, 1)[0]:
+                position += 1 + size
+            kind = window.read(position + 1, 1)
+            if kind != b"!":
+                return kind == b","
+            position += 3
+    except OddHeader:  # The file ends here: decoding judges what is missing.
+        return False
 
 
 def _parse_webp(window: Window) -> ImageHeader:

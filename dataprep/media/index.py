@@ -105,9 +105,9 @@ class MediaIndex:
             return replace(facts, video=probe_video(resolved.path))
         if data is not None:
             relative = resolved.source if resolved.kind == "url" else None
-            return replace(facts, header=probe_image_bytes(data, name="image"), relative=relative)
+            return replace(facts, header=probe_image_bytes(data, name="image", checks_end=True), relative=relative)
         assert resolved.path is not None
-        return replace(facts, header=probe_image_file(resolved.path))
+        return replace(facts, header=probe_image_file(resolved.path, checks_end=True))
 
     def split_joined(self, record: Record) -> Record:
         """Return the record with paths that a bare text joins by commas taken apart, where all of them exist."""

@@ -16,6 +16,7 @@ from typing import BinaryIO
 from PIL import Image
 
 from dataprep.errors import MediaError
+from dataprep.media.ending import END_BYTES, check_all_pixels_are_there, has_usual_end
 from dataprep.media.exif import ORIENTATION_TAG, normalise_orientation
 from dataprep.media.files import LFS_POINTER_MAGIC, describe_foreign_bytes, open_regular_file
 from dataprep.media.headers import WINDOW_BYTES, ImageHeader, OddHeader, Window, parse_header
@@ -25,17 +26,20 @@ from dataprep.media.pillow import DEFAULT_MAX_PIXELS, PILLOW_ERRORS, check_pixel
 _COUNTED_FORMATS = frozenset({"MPO", "PNG", "WEBP", "AVIF"})
 
 
-def probe_image_file(path: str | Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> ImageHeader:
+def probe_image_file(
+    path: str | Path, *, max_pixels: int = DEFAULT_MAX_PIXELS, checks_end: bool = False
+) -> ImageHeader:
     """Read the header of an image file.
 
     Args:
         path: A regular file; links are followed.
         max_pixels: Most pixels (width times height) that an image may have.
+        checks_end: Whether to look at the end, too, for pixels that are missing there.
 
     Raises:
         MediaError: With reason ``missing``, ``is-directory``, ``not-a-regular-file``, ``empty``, ``lfs-pointer``,
-            ``not-an-image``, ``unsupported-format``, ``truncated-header``, ``unreadable``, ``zero-size`` or
-            ``too-large``.
+            ``not-an-image``, ``unsupported-format``, ``truncated-header``, ``truncated-data``, ``unreadable``,
+            ``zero-size`` or ``too-large``.
     """
     name = str(path)
     descriptor, size = open_regular_file(path)
@@ -47,21 +51,28 @@ def probe_image_file(path: str | Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) 
             header = _probe_odd_file(name, descriptor, odd, max_pixels)
         if header is None:
             header = _probe_odd_file(name, descriptor, None, max_pixels)
+        check_pixels(name, (header.width, header.height), max_pixels)
+        if checks_end and not has_usual_end(os.pread(descriptor, END_BYTES, max(size - END_BYTES, 0)), header.format):
+            with os.fdopen(os.dup(descriptor), "rb") as file:
+                file.seek(0)
+                check_all_pixels_are_there(file, name, max_pixels=max_pixels)
     except OSError as error:
         raise MediaError(name, "unreadable", f"cannot be read: {error}") from error
     finally:
         os.close(descriptor)
-    check_pixels(name, (header.width, header.height), max_pixels)
     return header
 
 
-def probe_image_bytes(data: bytes, *, name: str = "image", max_pixels: int = DEFAULT_MAX_PIXELS) -> ImageHeader:
+def probe_image_bytes(
+    data: bytes, *, name: str = "image", max_pixels: int = DEFAULT_MAX_PIXELS, checks_end: bool = False
+) -> ImageHeader:
     """Read the header of an encoded image in memory.
 
     Args:
         data: The whole encoded image.
         name: How messages call the image.
         max_pixels: Most pixels (width times height) that an image may have.
+        checks_end: Whether to look at the end, too, for pixels that are missing there.
 
     Raises:
         MediaError: With the reasons of ``probe_image_file`` that apply to bytes.
@@ -77,6 +88,8 @@ def probe_image_bytes(data: bytes, *, name: str = "image", max_pixels: int = DEF
     if header is None:
         header = _probe_with_pillow(name, io.BytesIO(data), odd, max_pixels)
     check_pixels(name, (header.width, header.height), max_pixels)
+    if checks_end and not has_usual_end(data[-END_BYTES:], header.format):
+        check_all_pixels_are_there(io.BytesIO(data), name, max_pixels=max_pixels)
     return header
 
 
@@ -99,12 +112,14 @@ def _probe_with_pillow(name: str, file: BinaryIO, odd: OddHeader | None, max_pix
         raise
     frames = getattr(image, "n_frames", None) if image.format in _COUNTED_FORMATS else None
     has_alpha = image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info
+    is_deep = image.mode.startswith("I;16") or (head[:4] == b"\x89PNG" and head[24:25] == b"\x10")
     return ImageHeader(
         format=(image.format or "unknown").upper(),
         width=image.width,
         height=image.height,
         orientation=_pillow_orientation(image, max_pixels),
         mode=image.mode,
+        bits=16 if is_deep else None,
         has_alpha=has_alpha,
         frames=frames,
     )

@@ -14,6 +14,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -46,6 +47,7 @@ class VideoHeader:
         height: Height of the frames as read, in pixels.
         num_frames: Number of frames, as decord counts them.
         fps: Average frames per second; 0 where the file does not say.
+        is_variable_rate: Whether the time from frame to frame varies.
     """
 
     format: str
@@ -53,6 +55,24 @@ class VideoHeader:
     height: int
     num_frames: int
     fps: float
+    is_variable_rate: bool = False
+
+
+# A frame counts as late or early if its distance differs by more than this share from the usual one; container clocks
+# tick in milliseconds, so small differences mean nothing. One lost frame makes no variable rate.
+_ODD_DISTANCE = 0.25
+_MOST_ODD_DISTANCES = 0.02
+
+
+def varies(times_s: Sequence[float]) -> bool:
+    """Whether the times at which frames are shown, in seconds, are spaced unevenly."""
+    ordered = sorted(times_s)
+    distances = sorted(after - before for before, after in pairwise(ordered))
+    usual = distances[len(distances) // 2] if distances else 0.0
+    if usual <= 0:
+        return False  # the file does not say
+    odd = sum(abs(distance - usual) > _ODD_DISTANCE * usual for distance in distances)
+    return odd > max(1, _MOST_ODD_DISTANCES * len(distances))
 
 
 def choose_frames(num_frames: int, *, num_segments: int = 8) -> list[int]:
@@ -76,14 +96,15 @@ def probe_video(path: str | Path) -> VideoHeader:
     Raises:
         ConfigError: If neither decord nor PyAV is installed.
         MediaError: With reason ``missing``, ``is-directory``, ``not-a-regular-file``, ``empty``, ``lfs-pointer``,
-            ``not-a-video`` or ``damaged-data``.
+            ``not-a-video``, ``no-frames`` or ``damaged-data``.
     """
     container = _check_file(path)
     reader = _open_with_decord(path)
     if reader is not None:
         try:
             height, width, _ = reader[0].asnumpy().shape
-            return VideoHeader(container, width, height, len(reader), float(reader.get_avg_fps()))
+            times = reader.get_frame_timestamp(range(len(reader)))[:, 0].tolist()
+            return VideoHeader(container, width, height, len(reader), float(reader.get_avg_fps()), varies(times))
         except _decord_errors():
             pass  # PyAV reads some files that decord opens only.
     return _probe_with_av(path, container)
@@ -215,13 +236,15 @@ def _probe_with_av(path: str | Path, container: str) -> VideoHeader:
             if stream is None:
                 raise MediaError(str(path), "not-a-video", "has no video stream")
             fps = float(stream.average_rate or 0)
-            num_frames = sum(1 for packet in file.demux(stream) if packet.size)
+            packets = [(packet.pts, packet.time_base) for packet in file.demux(stream) if packet.size]
+            num_frames = len(packets)
     except (av.FFmpegError, OSError, ValueError) as error:
         raise MediaError(str(path), "not-a-video", f"cannot be opened as a video: {error}") from error
     if num_frames == 0:
-        raise MediaError(str(path), "not-a-video", "has a video stream without frames")
+        raise MediaError(str(path), "no-frames", "has a video stream without frames")
     height, width, _ = _read_with_av(path, [0])[0].shape
-    return VideoHeader(container, width, height, num_frames, fps)
+    times = [float(pts * time_base) for pts, time_base in packets if pts is not None and time_base is not None]
+    return VideoHeader(container, width, height, num_frames, fps, varies(times))
 
 
 def _read_with_av(path: str | Path, wanted: list[int]) -> dict[int, Frame]:

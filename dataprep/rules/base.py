@@ -16,7 +16,7 @@ from typing import ClassVar
 from dataprep.catalog import ModelType
 from dataprep.corpus import Corpus
 from dataprep.encode import Layout
-from dataprep.findings import CorpusProblem, Finding, Problem, Severity
+from dataprep.findings import CorpusProblem, Finding, Fix, Problem, Severity
 from dataprep.media.index import MediaFacts
 from dataprep.media.pixels import PixelFacts
 from dataprep.records import Record
@@ -58,6 +58,7 @@ class CheckedRow:
         layout: The rendering, if nothing was wrong so far (level 4).
         num_tokens: Its length in tokens (level 4).
         num_image_tokens: How many of these are context tokens (level 4).
+        part_tokens: Tokens of each part of the layout (level 4).
         findings: What the rules have said.
     """
 
@@ -72,6 +73,7 @@ class CheckedRow:
     layout: Layout | None = None
     num_tokens: int | None = None
     num_image_tokens: int = 0
+    part_tokens: tuple[int, ...] = ()
     findings: list[Finding] = field(default_factory=list)
 
     @property
@@ -151,7 +153,11 @@ class ParseRule(Rule):
         """Yield the parse problem of this rule's kind."""
         problem = row.parse_problem
         if problem is not None and problem.kind in self.kinds:
-            yield Problem(message=problem.detail, help=self.help)
+            yield Problem(message=problem.detail, help=self.help, fix=self.fix_for(row))
+
+    def fix_for(self, row: CheckedRow) -> Fix | None:
+        """Return how the row can be mended, if it can."""
+        return None
 
 
 class ShapeRule(Rule):
@@ -164,14 +170,23 @@ class ShapeRule(Rule):
         """Yield the shape problems of this rule's kind."""
         for problem in row.shape_problems:
             if problem.kind in self.kinds:
-                yield Problem(message=problem.message, field=problem.field, help=problem.help)
+                fix = self.fix_for(row, problem)
+                step = problem.help or (fix.label if fix is not None else None)
+                yield Problem(message=problem.message, field=problem.field, help=step, fix=fix)
+
+    def fix_for(self, row: CheckedRow, problem: ShapeProblem) -> Fix | None:
+        """Return how the row can be mended, if it can."""
+        return None
 
 
 URL_REASONS = (
     "url-not-allowed", "url-invalid", "url-unreachable", "url-timeout", "url-truncated",
     "unsupported-scheme", "private-address", "http-status", "too-many-redirects",
 )  # fmt: skip
-SPECIAL_REASONS = ("empty-reference", "missing", "empty", "outside-root", "too-large", "lfs-pointer", *URL_REASONS)
+SPECIAL_REASONS = (
+    "empty-reference", "missing", "empty", "outside-root", "too-large", "lfs-pointer", "truncated-header",
+    "truncated-data", "no-frames", *URL_REASONS,
+)  # fmt: skip
 
 
 class MediaRule(Rule):

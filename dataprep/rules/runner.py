@@ -24,6 +24,7 @@ from dataprep.media.video import choose_frames
 from dataprep.records import hash_row, hash_text
 from dataprep.rules.base import CheckedRow, CorpusRule, Level, Rule, RuleContext
 from dataprep.rules.selection import severities_for
+from dataprep.rules.spans import part_tokens
 from dataprep.rules.table import RULES
 from dataprep.sources import RawRow, parse_row
 from dataprep.tokenization import segment_texts
@@ -101,9 +102,11 @@ class RowChecker:
         segments = iter(encoder.tokenizer.encode_many([text for group in texts for text in group]))
         for row, layout, group in zip(rows, layouts, texts, strict=True):
             row.layout = layout
-            row.num_image_tokens = sum(layout.slot_tokens(encoder.settings.tiles.tokens_per_tile))
+            slots = layout.slot_tokens(encoder.settings.tiles.tokens_per_tile)
+            row.num_image_tokens = sum(slots)
+            row.part_tokens = part_tokens(layout.parts, [len(next(segments)) for _ in group], slots)
             bos = 0 if encoder.tokenizer.bos_id is None else 1
-            row.num_tokens = bos + sum(len(next(segments)) for _ in group) + row.num_image_tokens
+            row.num_tokens = bos + sum(row.part_tokens)
             self._run(Level.TOKENS, row)
 
     def _lay_out(self, row: CheckedRow, encoder: Encoder) -> Layout:

@@ -5,32 +5,51 @@ from __future__ import annotations
 from dataprep.rules.base import AnyRule
 from dataprep.rules.grounding.bbox_type_unknown import BboxTypeUnknown
 from dataprep.rules.grounding.box_corners_swapped import BoxCornersSwapped
+from dataprep.rules.grounding.box_nearly_repeated import BoxNearlyRepeated
+from dataprep.rules.grounding.box_normalised_twice import BoxNormalisedTwice
 from dataprep.rules.grounding.box_outside_image import BoxOutsideImage
+from dataprep.rules.grounding.box_vanishes import BoxVanishes
 from dataprep.rules.grounding.box_without_area import BoxWithoutArea
 from dataprep.rules.grounding.boxes_on_rotated_image import BoxesOnRotatedImage
+from dataprep.rules.grounding.caption_ambiguous import CaptionAmbiguous
 from dataprep.rules.grounding.caption_missing import CaptionMissing
 from dataprep.rules.grounding.object_image_out_of_range import ObjectImageOutOfRange
 from dataprep.rules.grounding.object_malformed import ObjectMalformed
 from dataprep.rules.grounding.objects_without_image import ObjectsWithoutImage
 from dataprep.rules.grounding.placeholders_and_objects_differ import PlaceholdersAndObjectsDiffer
+from dataprep.rules.images.animated_image import AnimatedImage
+from dataprep.rules.images.cmyk_image import CmykImage
+from dataprep.rules.images.deep_colour_image import DeepColourImage
 from dataprep.rules.images.exif_rotated_image import ExifRotatedImage
+from dataprep.rules.images.image_aspect_extreme import ImageAspectExtreme
+from dataprep.rules.images.image_data_damaged import ImageDataDamaged
+from dataprep.rules.images.image_extension_wrong import ImageExtensionWrong
 from dataprep.rules.images.image_file_empty import ImageFileEmpty
 from dataprep.rules.images.image_file_missing import ImageFileMissing
 from dataprep.rules.images.image_in_video_row import ImageInVideoRow
 from dataprep.rules.images.image_too_large import ImageTooLarge
+from dataprep.rules.images.image_truncated import ImageTruncated
 from dataprep.rules.images.image_unreadable import ImageUnreadable
 from dataprep.rules.images.lfs_pointer import LfsPointer
+from dataprep.rules.images.palette_image import PaletteImage
 from dataprep.rules.images.path_outside_root import PathOutsideRoot
+from dataprep.rules.images.transparent_image import TransparentImage
 from dataprep.rules.images.url_not_allowed import UrlNotAllowed
 from dataprep.rules.lengths.context_token_in_text import ContextTokenInText
+from dataprep.rules.lengths.few_trained_tokens import FewTrainedTokens
+from dataprep.rules.lengths.no_trained_token import NoTrainedToken
 from dataprep.rules.lengths.sample_too_long import SampleTooLong
+from dataprep.rules.lengths.tile_budget_shrunk import TileBudgetShrunk
+from dataprep.rules.lengths.truncation_cuts_image import TruncationCutsImage
 from dataprep.rules.parsing.byte_order_mark import ByteOrderMark
 from dataprep.rules.parsing.duplicate_key import DuplicateKey
+from dataprep.rules.parsing.file_without_rows import FileWithoutRows
 from dataprep.rules.parsing.invalid_json import InvalidJson
 from dataprep.rules.parsing.invalid_utf8 import InvalidUtf8
 from dataprep.rules.parsing.lone_surrogate import LoneSurrogate
 from dataprep.rules.parsing.nesting_too_deep import NestingTooDeep
 from dataprep.rules.parsing.non_finite_number import NonFiniteNumber
+from dataprep.rules.parsing.row_cut_off import RowCutOff
 from dataprep.rules.parsing.row_not_an_object import RowNotAnObject
 from dataprep.rules.tags.comma_joined_paths import CommaJoinedPaths
 from dataprep.rules.tags.empty_media_entry import EmptyMediaEntry
@@ -39,6 +58,8 @@ from dataprep.rules.tags.inline_and_listed_media import InlineAndListedMedia
 from dataprep.rules.tags.media_in_answer import MediaInAnswer
 from dataprep.rules.tags.more_tags_than_media import MoreTagsThanMedia
 from dataprep.rules.tags.special_token_in_text import SpecialTokenInText
+from dataprep.rules.tags.tag_in_system import TagInSystem
+from dataprep.rules.tags.tag_misspelt import TagMisspelt
 from dataprep.rules.tags.text_between_images import TextBetweenImages
 from dataprep.rules.turns.answer_missing import AnswerMissing
 from dataprep.rules.turns.empty_query_after_answer import EmptyQueryAfterAnswer
@@ -51,8 +72,10 @@ from dataprep.rules.turns.row_formats_mixed import RowFormatsMixed
 from dataprep.rules.turns.unknown_field_near_known import UnknownFieldNearKnown
 from dataprep.rules.videos.model_without_video import ModelWithoutVideo
 from dataprep.rules.videos.video_file_missing import VideoFileMissing
+from dataprep.rules.videos.video_rate_varies import VideoRateVaries
 from dataprep.rules.videos.video_shorter_than_frames import VideoShorterThanFrames
 from dataprep.rules.videos.video_unreadable import VideoUnreadable
+from dataprep.rules.videos.video_without_frames import VideoWithoutFrames
 
 RULES: dict[str, type[AnyRule]] = {
     "P001": InvalidJson,
@@ -63,6 +86,8 @@ RULES: dict[str, type[AnyRule]] = {
     "P006": ByteOrderMark,
     "P007": LoneSurrogate,
     "P008": NestingTooDeep,
+    "P009": RowCutOff,
+    "P010": FileWithoutRows,
     "S101": AnswerMissing,
     "S102": RoleOrderBroken,
     "S103": UnknownFieldNearKnown,
@@ -80,6 +105,8 @@ RULES: dict[str, type[AnyRule]] = {
     "T206": EmptyMediaEntry,
     "T207": CommaJoinedPaths,
     "T208": TextBetweenImages,
+    "T209": TagInSystem,
+    "T210": TagMisspelt,
     "M301": ImageFileMissing,
     "M302": ImageUnreadable,
     "M303": ImageFileEmpty,
@@ -89,10 +116,21 @@ RULES: dict[str, type[AnyRule]] = {
     "M307": LfsPointer,
     "M308": ExifRotatedImage,
     "M309": ImageInVideoRow,
+    "M310": ImageDataDamaged,
+    "M311": CmykImage,
+    "M312": DeepColourImage,
+    "M313": PaletteImage,
+    "M314": AnimatedImage,
+    "M315": TransparentImage,
+    "M316": ImageAspectExtreme,
+    "M317": ImageExtensionWrong,
+    "M318": ImageTruncated,
     "V351": VideoFileMissing,
     "V352": VideoUnreadable,
     "V353": ModelWithoutVideo,
     "V354": VideoShorterThanFrames,
+    "V355": VideoRateVaries,
+    "V356": VideoWithoutFrames,
     "G401": BboxTypeUnknown,
     "G402": BoxOutsideImage,
     "G403": BoxCornersSwapped,
@@ -103,8 +141,16 @@ RULES: dict[str, type[AnyRule]] = {
     "G408": ObjectsWithoutImage,
     "G409": CaptionMissing,
     "G410": BoxesOnRotatedImage,
+    "G411": BoxNormalisedTwice,
+    "G416": BoxNearlyRepeated,
+    "G417": BoxVanishes,
+    "G418": CaptionAmbiguous,
     "L601": SampleTooLong,
     "L602": ContextTokenInText,
+    "L603": NoTrainedToken,
+    "L604": FewTrainedTokens,
+    "L605": TileBudgetShrunk,
+    "L606": TruncationCutsImage,
 }
 
 # Codes of rules that were removed or merged, and where each went; none so far.

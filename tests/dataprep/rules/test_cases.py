@@ -2,14 +2,20 @@
 
 A case is a ``row`` (or the ``text`` or ``hex`` of one), ``files`` to make beside it and ``options``. ``a.png`` (40x30)
 and ``b.png`` (20x20) are always there. A failing row names the finding's ``field`` and parts of its ``message``, and
-in ``also`` every other code that it raises: nothing else may be said about it.
+in ``also`` every other code that it raises: nothing else may be said about it. ``fix`` is what the finding's fix makes
+of the row (``drop`` leaves it out), ``is_safe: false`` marks fixes that guess; the mended row must be clean of it.
 """
 
 from __future__ import annotations
 
+import copy
+import io
 import json
+import random
 import shutil
 import struct
+from dataclasses import replace
+from fractions import Fraction
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,14 +28,18 @@ from dataprep.catalog import get_model_type
 from dataprep.encode import Encoder, make_encoder
 from dataprep.findings import Finding, Location
 from dataprep.media.index import MediaIndex
-from dataprep.rules.base import RuleContext
+from dataprep.rules.base import CheckedRow, Level, RuleContext
+from dataprep.rules.fixes import apply_fixes
 from dataprep.rules.runner import FOR_CONVERSION, UP_TO_MEDIA, RowChecker
 from dataprep.rules.table import RULES
-from dataprep.sources import RawRow
+from dataprep.sources import RawRow, read_rows
 
 CASES_FOLDER = Path(__file__).parent / "cases"
 GOLDENS = Path(__file__).parents[2] / "fixtures" / "goldens"
-CASE_KEYS = {"row", "text", "hex", "nested", "bom", "ends_file", "files", "options", "field", "message", "also"}
+CASE_KEYS = {
+    "row", "text", "hex", "nested", "source", "hex_source", "bom", "ends_file",  # the row
+    "files", "options", "field", "message", "also", "fix", "is_safe",
+}  # fmt: skip
 
 
 def read_cases(code: str) -> dict[str, list[dict[str, Any]]]:
@@ -59,6 +69,10 @@ def write_file(path: Path, recipe: dict[str, Any]) -> None:
             exif = Image.Exif()
             exif[0x0112] = recipe.get("exif", 1)
             Image.new("RGB", (width, height)).save(path, "JPEG", exif=exif)
+        case {"image": [width, height]}:
+            write_image(path, recipe, (width, height))
+        case {"video": times}:
+            write_video(path, times)
         case {"claims": [width, height]}:
             path.write_bytes(b"GIF89a" + struct.pack("<HH", width, height) + b"\0\0\0" + b"," + bytes(20) + b";")
         case {"cut": count}:
@@ -74,7 +88,44 @@ def write_file(path: Path, recipe: dict[str, Any]) -> None:
             raise AssertionError(f"no recipe: {recipe}")
 
 
-def raw_row(case: dict[str, Any]) -> RawRow:
+def write_image(path: Path, recipe: dict[str, Any], size: tuple[int, int]) -> None:
+    """Write noise in some mode and format, of some frames, less the bytes behind ``keep`` and with ``zeros`` inside."""
+    mode, kind = recipe.get("mode", "RGB"), recipe.get("format", "PNG")
+    count = recipe.get("frames", 1)
+    noise = [Image.frombytes("L", size, random.Random(n).randbytes(size[0] * size[1])) for n in range(count)]
+    images = [grey.convert("RGB").convert("L" if mode == "I;16" else mode) for grey in noise]
+    if mode == "I;16":
+        images = [Image.new(mode, size, 40_000)]
+    buffer = io.BytesIO()
+    images[0].save(buffer, kind, **({"save_all": True, "append_images": images[1:]} if len(images) > 1 else {}))
+    data = bytearray(buffer.getvalue())
+    start, length = recipe.get("zeros", (0, 0))
+    data[start : start + length] = bytes(length)
+    path.write_bytes(data[: recipe.get("keep")])
+
+
+def write_video(path: Path, times: list[int]) -> None:
+    """Write a video whose frames are shown at some times, in hundredths of a second."""
+    av = pytest.importorskip("av")
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("mpeg4", rate=100)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.codec_context.time_base = Fraction(1, 100)
+        file.start_encoding()
+        for time in times:
+            frame = av.VideoFrame.from_image(Image.new("RGB", (64, 48), (time % 256, 90, 20)))
+            frame.pts, frame.time_base = time, Fraction(1, 100)
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode())
+
+
+def raw_row(case: dict[str, Any], folder: Path) -> RawRow:
+    if "source" in case or "hex_source" in case:
+        path = folder / "rows.jsonl"
+        path.write_bytes(
+            bytes.fromhex(case["hex_source"]) if "hex_source" in case else "\n".join(case["source"]).encode()
+        )
+        return replace(list(read_rows(str(path)))[-1], location=Location("rows.jsonl", 7))
     if "nested" in case:
         text = b'{"query": "q", "response": "r", "x": ' + b"[" * case["nested"] + b"]" * case["nested"] + b"}"
     elif "hex" in case:
@@ -85,29 +136,31 @@ def raw_row(case: dict[str, Any]) -> RawRow:
     return RawRow(location, text, starts_with_bom=case.get("bom", False), ends_file=case.get("ends_file", False))
 
 
-def run_case(case: dict[str, Any], folder: Path) -> list[Finding]:
+def make_checker(case: dict[str, Any], folder: Path) -> RowChecker:
     root = folder / "root"
     files = {"a.png": {"png": [40, 30]}, "b.png": {"png": [20, 20]}, "../outside.png": {"png": [8, 8]}}
     for name, recipe in (files | case.get("files", {})).items():
         write_file(root / name, recipe)
     options = dict(case.get("options", {}))
     model = options.pop("for", None)
+    levels = UP_TO_MEDIA | {Level(level) for level in [options.pop("level", 2)]}
     media = MediaIndex(root, allow_urls=options.pop("allow_urls", False))
     needs_tokens = model is not None and "max_length" in options
-    checker = RowChecker(
+    return RowChecker(
         RuleContext(model_type=get_model_type(model) if model else None, **options),
         media=media,
-        levels=FOR_CONVERSION if needs_tokens else UP_TO_MEDIA,
+        levels=FOR_CONVERSION if needs_tokens else levels,
         encoder=encoder(model) if needs_tokens else None,
     )
-    return checker.check(raw_row(case)).findings
 
 
 @pytest.mark.parametrize(("code", "verdict", "case"), CASES)
 def test_case(code: str, verdict: str, case: dict[str, Any], tmp_path: Path) -> None:
     assert case.keys() <= CASE_KEYS, "a misspelt key would test nothing"
     (tmp_path / "root").mkdir()
-    findings = run_case(case, tmp_path)
+    checker = make_checker(case, tmp_path)
+    checked = checker.check(raw_row(case, tmp_path))
+    findings = checked.findings
     found = [finding for finding in findings if finding.code == code]
     if verdict == "pass":
         assert not found
@@ -119,6 +172,32 @@ def test_case(code: str, verdict: str, case: dict[str, Any], tmp_path: Path) -> 
     assert (finding.name, finding.severity) == (RULES[code].name, RULES[code].severity)
     assert finding.location == Location("rows.jsonl", 7)
     assert finding.message.endswith("...") or not finding.message.endswith("."), "one sentence without a full stop"
+    if "fix" in case:
+        check_fix(case, checked, finding, checker)
+
+
+def check_fix(case: dict[str, Any], checked: CheckedRow, finding: Finding, checker: RowChecker) -> None:
+    """The fix makes the row that the case says, which is clean of the finding and which nothing changes any more."""
+    assert finding.fix is not None
+    assert finding.fix.is_safe == case.get("is_safe", True)
+    before = copy.deepcopy(checked.value)
+    fixed = apply_fixes(checked.value, [finding.fix])
+    assert checked.value == before, "a fix changes nothing in place"
+    assert fixed.applied == (finding.fix,)
+    if case["fix"] == "drop":
+        assert fixed.is_dropped
+        return
+    mended = json.loads(fixed.text) if fixed.text is not None else fixed.row
+    assert mended == case["fix"]
+    again = checker.check(RawRow(Location("rows.jsonl", 7), json.dumps(mended, ensure_ascii=False).encode()))
+    left = [other for other in again.findings if (other.code, other.field) == (finding.code, finding.field)]
+    assert not left, "the mended row is clean of what was mended"
+
+
+def test_fixes_of_many_rules_are_tested() -> None:
+    cases = [(code, case) for code in RULES for case in read_cases(code).get("fail", []) if "fix" in case]
+    assert len({code for code, case in cases if case.get("is_safe", True)}) >= 12
+    assert len({code for code, case in cases if not case.get("is_safe", True)}) >= 6
 
 
 @pytest.mark.parametrize("code", RULES)

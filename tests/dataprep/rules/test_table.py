@@ -24,7 +24,7 @@ from dataprep.rules.turns.answer_missing import AnswerMissing
 from dataprep.sources import RawRow
 
 FOLDERS = {
-    "P0": "parsing", "S1": "turns", "T2": "tags", "M30": "images", "V35": "videos", "G4": "grounding", "L6": "lengths",
+    "P0": "parsing", "S1": "turns", "T2": "tags", "M3": "images", "V35": "videos", "G4": "grounding", "L6": "lengths",
 }  # fmt: skip
 SECTIONS = ["What it does", "Why it matters", "Example", "Use instead", "Options", "Source"]
 MEDIA_FOLDER = Path(dataprep.media.__path__[0])
