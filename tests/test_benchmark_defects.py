@@ -17,7 +17,7 @@ from benchmarks.mutators.seeds import Seeds, arrange
 FOUND_BY_EVERY_RELEASE = {
     "brace-missing": "P001",
     "raw-line-break": "P001",
-    "array-not-closed": "P001",
+    "array-not-closed": "P009",
     "byte-order-mark": "P006",
     "field-image": "S103",
     "two-user-turns": "S102",
@@ -62,7 +62,7 @@ def seeds(tmp_path_factory: pytest.TempPathFactory, goldens: Path) -> Seeds:
         for n in range(19)
     ]
     videos = [{"query": "<video>What moves?", "response": "A dot.", "videos": ["v30.mp4"]}]
-    return Seeds(root, arrange(text, questions, boxes, two, videos, root))
+    return Seeds(root, arrange(text, questions, boxes, two, videos))
 
 
 @pytest.fixture(scope="module")

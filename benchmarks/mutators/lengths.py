@@ -31,7 +31,7 @@ def images_too_long(row: Row, desk: Desk) -> Line:
     return row | {"images": [desk_path] * 3, "query": "<image>" * 3 + row["query"].replace("<image>", "")}
 
 
-@of_rows("truncation-cuts-an-image", "L603-L606 L601", seeds="image", level=4, also="L601-L606 D501-D506", **TOKENS)
+@of_rows("truncation-cuts-an-image", "L606", seeds="image", level=4, also="L601-L606 D501-D506", **TOKENS)
 def cuts_image(row: Row, desk: Desk) -> Line:
     """The limit falls inside an image: a truncated row would hold half a picture."""
     from PIL import Image
@@ -43,21 +43,13 @@ def cuts_image(row: Row, desk: Desk) -> Line:
     return row | {"images": [path, path], "query": "<image>" + query}
 
 
-@of_rows("share-of-trained-tokens-tiny", "L603-L606", level=4, **TOKENS)
+@of_rows("share-of-trained-tokens-tiny", "L604", level=4, **TOKENS)
 def trained_share(row: Row, desk: Desk) -> Line:
     """Thousands of tokens are read to train one."""
     return row | {"query": "word " * 780, "response": "A"}
 
 
-@of_rows(
-    "many-images-shrink-tiles",
-    "L603-L606",
-    seeds="image",
-    level=4,
-    also="D501-D506 L601-L606",
-    max_length=200_000,
-    **TOKENS,
-)
+@of_rows("many-images-shrink-tiles", "L605", seeds="image", level=4, also="D501-D506 L601-L606", **TOKENS)
 def many_images(row: Row, desk: Desk) -> Line:
     """Twenty pictures in a row share one budget of tiles."""
     from PIL import Image

@@ -99,7 +99,7 @@ def byte_order_mark_inside(row: Row, desk: Desk) -> Line:
     return b"\xef\xbb\xbf" + spell(row)
 
 
-@of_files("utf-16-file", "P002 P001")
+@of_files("utf-16-file", "P002 P001 P010")
 def utf_16(rows: list[Row], desk: Desk) -> Plant:
     """Written by a shell whose redirection makes UTF-16."""
     data = join(rows).decode().encode("utf-16")

@@ -43,7 +43,7 @@ def load_real(folder: Path) -> Seeds:
     boxes = [spread(read(f"grounding_{name}"), folder) for name in ("real", "norm_1", "norm_1000")]
     videos = [row for row in read("video") if row["query"].startswith("<video>")]
     questions = [row for row in read("vqa") if row["query"].count("<image>") == len(row["images"]) == 1]
-    return Seeds(folder, arrange(read("text"), questions, boxes, read("grounding_two_images"), videos, folder))
+    return Seeds(folder, arrange(read("text"), questions, boxes, read("grounding_two_images"), videos))
 
 
 def spread(rows: list[Row], folder: Path) -> list[Row]:
@@ -66,7 +66,7 @@ def _is_plain(path: Path) -> bool:
 
 
 def arrange(
-    text: list[Row], questions: list[Row], boxes: list[list[Row]], two: list[Row], videos: list[Row], folder: Path
+    text: list[Row], questions: list[Row], boxes: list[list[Row]], two: list[Row], videos: list[Row]
 ) -> dict[str, list[Row]]:
     """Return rows by kind.
 
@@ -76,10 +76,8 @@ def arrange(
         boxes: The same grounding rows in pixels, shares and thousandths, one object and one image each.
         two: Rows with two images, two tags and two objects.
         videos: Rows with a video and its tag.
-        folder: Folder of the media.
     """
     real, norm_1, norm_1000 = boxes
-    big = [row for row in real if _pixels(folder / row["images"][0]) > 250_000]
     history = [
         {"query": later["query"], "response": later["response"], "history": [[row["query"], row["response"]]]}
         for row, later in pairwise(text)
@@ -101,7 +99,6 @@ def arrange(
         "box": real[:16],
         "norm_1": norm_1[:16],
         "norm_1000": norm_1000[:16],
-        "big_image": big[:16],
         "many_boxes": real[:300],
         "many_norm_1": norm_1[:300],
         "many_norm_1000": norm_1000[:300],
@@ -121,10 +118,3 @@ def _plain_question(row: Row) -> dict[str, Any]:
 
 def _distinct(rows: list[Row]) -> list[Row]:
     return list({row["images"][0]: row for row in reversed(rows)}.values())[::-1]
-
-
-def _pixels(path: Path) -> int:
-    from PIL import Image
-
-    with Image.open(path) as image:
-        return image.width * image.height

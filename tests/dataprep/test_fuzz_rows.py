@@ -25,7 +25,8 @@ from dataprep import lint
 from dataprep.config import LintConfig
 from dataprep.findings import Finding, Severity
 from dataprep.formats.reading import detect_formats
-from dataprep.rules.base import Level
+from dataprep.linting import format_of
+from dataprep.rules.base import CheckedRow, Level
 from dataprep.rules.runner import CheckerRecipe
 from dataprep.sources import read_rows
 from schemas import load_schema
@@ -34,7 +35,7 @@ from tests.dataprep.conversions import GOLDENS
 Row = dict[str, Any]
 GOOD = b'{"query": "q", "response": "r"}'
 # What the rules call a row that does not parse, and one that does not have the shape that its schema asks for.
-PARSE = {"P001", "P002", "P003", "P004", "P005", "P007", "P008", "P009"}
+PARSE = {"P001", "P002", "P003", "P004", "P005", "P007", "P008", "P009", "P010"}
 SHAPE = {"S102", "S104", "S105", "S106", "S107", "G401", "G405", "G407"}
 
 
@@ -89,9 +90,15 @@ def expected_verdict(text: bytes) -> str:
     return "sound" if is_valid else "bent"
 
 
-def observed_verdict(findings: Sequence[Finding]) -> str:
-    codes = {finding.code for finding in findings}
-    return "unparsable" if codes & PARSE else "bent" if codes & SHAPE else "sound"
+def observed_verdict(row: CheckedRow) -> str:
+    """Return the verdict that the findings and the record of a row come to."""
+    codes = {finding.code for finding in row.findings}
+    if codes & PARSE:
+        return "unparsable"
+    if row.record is not None:
+        return "sound"
+    assert codes & SHAPE
+    return "bent"
 
 
 # The comparison
@@ -127,17 +134,20 @@ def check_file(folder: Path, lines: Sequence[bytes], *, level: int = 1) -> Count
     levels = frozenset(rung for rung in Level if rung <= level)
     checker = CheckerRecipe(config, levels)().for_file(str(path))
     verdicts: Counter[str] = Counter()
+    formats: Counter[str] = Counter()
     bad_rows = 0
     for raw in raws:
-        alone = checker.check(raw).findings
+        alone = checker.check(raw)
         whole = by_line[raw.location.line]
-        assert sorted(map(signature, whole), key=repr) == sorted(map(signature, alone), key=repr), raw.text
-        expected, observed = expected_verdict(raw.text), observed_verdict(whole)
+        assert sorted(map(signature, whole), key=repr) == sorted(map(signature, alone.findings), key=repr), raw.text
+        formats[format_of(alone)] += 1
+        expected, observed = expected_verdict(raw.text), observed_verdict(alone)
         assert expected in ("open", observed), (expected, raw.text, whole)
         assert not (expected == "open" and observed == "unparsable"), raw.text
         verdicts[observed] += 1
         bad_rows += any(finding.severity is Severity.ERROR for finding in whole)
     assert report.num_rows_with_errors == bad_rows
+    assert report.files[0].formats == formats
     return verdicts
 
 
