@@ -532,7 +532,7 @@ def test_undecodable_frames_are_a_finding(tmp_path: Path, monkeypatch: pytest.Mo
     rows = [{"query": "<video>What?", "response": "A dot.", "videos": ["v30.mp4"]}, text_row(1)]
     source = write_rows(tmp_path / "rows.jsonl", rows)
     options = make_options(media_root=GOLDENS / "videos", on_bad="skip", max_bad_ratio=0.5)
-    assert convert([source], tmp_path / "out", options).ledger.by_code == {"V352": 1}
+    assert convert([source], tmp_path / "out", options).ledger.by_code == {"L604": 1, "V352": 1}
     (entry,) = read_rejects(tmp_path / "out")
     assert "frame 3 cannot be decoded" in entry["findings"][0]["message"]
     assert verify(tmp_path / "out").ok
@@ -654,7 +654,7 @@ def test_warnings_reject_no_row(tmp_path: Path) -> None:
     row = {"query": "What is it?", "response": "Red.", "images": ["a.png", "a.png"]}
     source = write_rows(tmp_path / "rows.jsonl", [row | {"query": "<image>And?"}])
     ledger = convert([source], tmp_path / "out", make_options()).ledger
-    assert (ledger.converted, ledger.by_code) == (1, {"T202": 1})
+    assert (ledger.converted, ledger.by_code) == (1, {"L604": 1, "T202": 1})
 
 
 def test_mended_media_are_taken_up_by_the_next_run(tmp_path: Path) -> None:

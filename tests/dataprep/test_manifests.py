@@ -104,7 +104,7 @@ def test_the_totals_are_those_of_the_shards(tmp_path: Path) -> None:
     ledger = manifest.ledger
     assert (ledger.rows_in, ledger.converted, ledger.rejected) == (23, 21, 2)
     assert (ledger.repaired, ledger.duplicate) == (0, 0)
-    assert ledger.by_code == {"M301": 1, "P001": 1}
+    assert ledger.by_code == {"L604": 1, "M301": 1, "P001": 1}
     assert len(read_ledger(tmp_path / "out")) == 23
 
 

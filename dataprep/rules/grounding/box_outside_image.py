@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dataprep.findings import Problem
+from dataprep.findings import Fix, Problem
 from dataprep.grounding import limits
 from dataprep.records import GroundedObject, Number
 from dataprep.rules.base import CheckedRow, Level, Rule, RuleContext
+from dataprep.rules.fixes import path_of, set_value, value_at
 from dataprep.tiling import ImageSize
 
 
@@ -26,6 +27,14 @@ def _describe(box: tuple[Number, ...], max_x: Number, max_y: Number) -> str:
         if value > limit:
             return f"{name} exceeds {limit} by {round(value - limit, 6)}"
     return ""
+
+
+def _clip(row: CheckedRow, field: str, box: tuple[Number, ...], far: tuple[Number, Number]) -> Fix | None:
+    """Return the fix that clips a box, if something is left of it."""
+    x1, y1, x2, y2 = (min(max(value, 0), far[index % 2]) for index, value in enumerate(box))
+    if x1 >= x2 or y1 >= y2 or row.value is None or value_at(row.value, path_of(field)) != list(box):
+        return None
+    return Fix(label="clip the box", is_safe=False, edits=(set_value(field, [x1, y1, x2, y2]),))
 
 
 def _hint(bbox_type: str, box: tuple[Number, ...]) -> str:
@@ -69,6 +78,6 @@ class BoxOutsideImage(Rule):
                     if entry.bbox_type == "real"
                     else f"{entry.bbox_type} (0..{max_x})"
                 )
-                yield Problem(
-                    message=f"box {list(box)} leaves {space}: {text}", field=field, help=_hint(entry.bbox_type, box)
-                )
+                message = f"box {list(box)} leaves {space}: {text}"
+                fix = _clip(row, field, box, (max_x, max_y))
+                yield Problem(message=message, field=field, help=_hint(entry.bbox_type, box), fix=fix)

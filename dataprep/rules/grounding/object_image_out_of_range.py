@@ -4,8 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dataprep.findings import Problem
+from dataprep.findings import Fix, Problem
 from dataprep.rules.base import CheckedRow, Level, Rule, RuleContext
+from dataprep.rules.fixes import path_of, set_value, value_at
+
+
+def _count_from_zero(row: CheckedRow) -> Fix | None:
+    """Return the fix for a row all of whose objects count images from 1."""
+    record = row.record
+    objects = (record.objects or ()) if record is not None else ()
+    if record is None or row.value is None or {entry.image for entry in objects} - {*range(1, len(record.images) + 1)}:
+        return None
+    if any(value_at(row.value, path_of(f"{entry.field}.image")) != entry.image for entry in objects):
+        return None
+    edits = tuple(set_value(f"{entry.field}.image", entry.image - 1) for entry in objects)
+    return Fix(label="count images from 0", is_safe=False, edits=edits)
 
 
 class ObjectImageOutOfRange(Rule):
@@ -37,4 +50,5 @@ class ObjectImageOutOfRange(Rule):
         for entry in (row.record.objects or ()) if row.record else ():
             if count and entry.image >= count:
                 message = f"image is {entry.image}, the row has {count} (0..{count - 1})"
-                yield Problem(message=message, field=f"{entry.field}.image", help="count images from 0")
+                fix = _count_from_zero(row)
+                yield Problem(message=message, field=f"{entry.field}.image", help="count images from 0", fix=fix)

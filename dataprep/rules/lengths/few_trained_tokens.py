@@ -25,11 +25,11 @@ class FewTrainedTokens(Rule):
     ## Options
     None.
     ## Source
-    USERS: trained-token share per source
+    docs/data.md; labels as dataprep/tokenization.py writes them
     """
 
     name = "few-trained-tokens"
-    severity = Severity.WARNING
+    severity = Severity.INFO
     level = Level.TOKENS
 
     def check(self, row: CheckedRow, context: RuleContext) -> Iterator[Problem]:

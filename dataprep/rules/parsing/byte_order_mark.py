@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dataprep.findings import Problem, Severity
+from dataprep.findings import Fix, Problem, Severity
 from dataprep.rules.base import CheckedRow, Level, Rule, RuleContext
 
 
@@ -32,4 +32,6 @@ class ByteOrderMark(Rule):
     def check(self, row: CheckedRow, context: RuleContext) -> Iterator[Problem]:
         """Yield the problem."""
         if row.raw.starts_with_bom:
-            yield Problem(message="a byte order mark stands before the row", help="save the file as UTF-8 without BOM")
+            message, step = "a byte order mark stands before the row", "save the file as UTF-8 without BOM"
+            fix = Fix(label="leave the byte order mark out", is_safe=True, text=row.raw.text)
+            yield Problem(message=message, help=step, fix=fix)

@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
-from dataprep.rules.base import ParseRule
+import json
+
+from dataprep.findings import Fix
+from dataprep.rules.base import CheckedRow, ParseRule
+
+
+class _Reader:
+    """Keep the last value of each key, as JSON parsers do, and note whether any value was lost by that."""
+
+    def __init__(self) -> None:
+        self.loses_something = False
+
+    def read(self, pairs: list[tuple[str, object]]) -> dict[str, object]:
+        value = dict(pairs)
+        self.loses_something |= any(value[key] != other for key, other in pairs)
+        return value
 
 
 class DuplicateKey(ParseRule):
@@ -25,3 +40,13 @@ class DuplicateKey(ParseRule):
     name = "duplicate-key"
     kinds = ("duplicate-key",)
     help = "keep one of the two values"
+
+    def fix_for(self, row: CheckedRow) -> Fix | None:
+        """Return the row with the last value of each key; safe if the others are equal."""
+        reader = _Reader()
+        try:
+            value = json.loads(row.raw.text, object_pairs_hook=reader.read)
+            text = json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+        except (ValueError, RecursionError):
+            return None
+        return Fix(label="keep the last of the values", is_safe=not reader.loses_something, text=text)

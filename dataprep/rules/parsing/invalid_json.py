@@ -2,7 +2,39 @@
 
 from __future__ import annotations
 
-from dataprep.rules.base import ParseRule
+import ast
+import json
+import re
+import warnings
+
+from dataprep.findings import Fix
+from dataprep.rules.base import CheckedRow, ParseRule
+from dataprep.sources import parse_embedded
+
+_STRING_OR_TRAILING_COMMA = re.compile(r'("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])', re.DOTALL)
+_LONGEST_LITERAL_BYTES = 1_000_000
+
+
+def _without_trailing_commas(text: str) -> str | None:
+    """Return the text less the commas before a closing bracket; None if it still is no JSON."""
+    mended = _STRING_OR_TRAILING_COMMA.sub(lambda match: match[1] or "", text)
+    try:
+        parse_embedded(mended)
+    except ValueError:
+        return None
+    return mended
+
+
+def _from_python(text: str) -> str | None:
+    """Return the JSON for what Python prints of a dict; None if it is no such thing."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            value = ast.literal_eval(text)
+        mended = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return None
+    return mended if isinstance(value, dict) else None
 
 
 class InvalidJson(ParseRule):
@@ -26,3 +58,16 @@ class InvalidJson(ParseRule):
     name = "invalid-json"
     kinds = ("invalid-json",)
     help = "write the row with a JSON library; if the file is cut off, copy it again"
+
+    def fix_for(self, row: CheckedRow) -> Fix | None:
+        """Return the row without trailing commas, or from Python's spelling, where that is JSON."""
+        if len(row.raw.text) > _LONGEST_LITERAL_BYTES:
+            return None
+        text = row.raw.text.decode("utf-8")
+        mended = _without_trailing_commas(text)
+        if mended is not None:
+            return Fix(label="take the trailing comma out", is_safe=True, text=mended.encode())
+        mended = _from_python(text)
+        if mended is not None:
+            return Fix(label="write the Python text as JSON", is_safe=False, text=mended.encode())
+        return None

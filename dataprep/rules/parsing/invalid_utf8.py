@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataprep.rules.base import ParseRule
+from dataprep.findings import Fix
+from dataprep.rules.base import CheckedRow, ParseRule
+from dataprep.sources import parse_embedded
 
 
 class InvalidUtf8(ParseRule):
@@ -25,3 +27,12 @@ class InvalidUtf8(ParseRule):
     name = "invalid-utf8"
     kinds = ("invalid-utf8",)
     help = "save the file as UTF-8 (iconv -f GBK -t UTF-8 for Chinese text)"
+
+    def fix_for(self, row: CheckedRow) -> Fix | None:
+        """Return the row read as GB18030, where it is JSON then."""
+        try:
+            text = row.raw.text.decode("gb18030")
+            parse_embedded(text)
+        except ValueError:
+            return None
+        return Fix(label="read the row as GB18030 and write it as UTF-8", is_safe=False, text=text.encode())

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from dataprep.rules.base import ParseRule
+import re
+
+from dataprep.findings import Fix
+from dataprep.rules.base import CheckedRow, ParseRule
+
+# An escaped backslash, a whole pair, or one half; only the last is replaced.
+_ESCAPES = re.compile(
+    rb"(\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
+)
 
 
 class LoneSurrogate(ParseRule):
@@ -25,3 +33,8 @@ class LoneSurrogate(ParseRule):
     name = "lone-surrogate"
     kinds = ("lone-surrogate",)
     help = "cut text at characters, not at UTF-16 units"
+
+    def fix_for(self, row: CheckedRow) -> Fix | None:
+        """Return the row with a replacement character for each half."""
+        text = _ESCAPES.sub(lambda match: match[1] or b"\\ufffd", row.raw.text)
+        return Fix(label="put a replacement character there", is_safe=False, text=text)

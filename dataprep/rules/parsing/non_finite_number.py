@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataprep.rules.base import ParseRule
+from dataprep.findings import Fix
+from dataprep.rules.base import CheckedRow, ParseRule
+from dataprep.rules.fixes import DROP_ROW
 
 
 class NonFiniteNumber(ParseRule):
@@ -24,3 +26,7 @@ class NonFiniteNumber(ParseRule):
 
     name = "non-finite-number"
     kinds = ("non-finite-number",)
+
+    def fix_for(self, row: CheckedRow) -> Fix | None:
+        """Return the fix that leaves the row out."""
+        return DROP_ROW

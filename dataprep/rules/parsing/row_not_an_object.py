@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataprep.rules.base import ParseRule
+from dataprep.findings import Fix
+from dataprep.rules.base import CheckedRow, ParseRule
+from dataprep.rules.fixes import DROP_ROW
 
 
 class RowNotAnObject(ParseRule):
@@ -25,3 +27,7 @@ class RowNotAnObject(ParseRule):
     name = "row-not-an-object"
     kinds = ("not-an-object",)
     help = "write each row as an object with query and response"
+
+    def fix_for(self, row: CheckedRow) -> Fix | None:
+        """Return the fix that leaves the row out."""
+        return DROP_ROW

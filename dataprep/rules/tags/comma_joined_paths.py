@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dataprep.findings import Problem, Severity
+from dataprep.findings import Edit, Fix, Problem, Severity
 from dataprep.rules.base import CheckedRow, Level, Rule, RuleContext
 
 
@@ -34,4 +34,7 @@ class CommaJoinedPaths(Rule):
         """Yield the problem."""
         refs = (*row.checked_record.images, *row.checked_record.videos)
         for name in sorted({ref.field for ref in refs if ref.is_joined}):
-            yield Problem(message=f"{name} joins several paths with commas", field=name, help="write a list of paths")
+            paths = [ref.source for ref in refs if ref.is_joined and ref.field == name]
+            fix = Fix(label="write a list of paths", is_safe=True, edits=(Edit(path=(name,), value=paths),))
+            message = f"{name} joins several paths with commas"
+            yield Problem(message=message, field=name, help="write a list of paths", fix=fix)

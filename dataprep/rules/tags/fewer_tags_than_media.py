@@ -4,9 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dataprep.findings import Problem, Severity
+from dataprep.encode import add_missing_tags
+from dataprep.findings import Fix, Problem, Severity
 from dataprep.rules.base import CheckedRow, Level, Rule, RuleContext
+from dataprep.rules.fixes import set_value, text_at
 from dataprep.tags import IMAGE, VIDEO, count_tag
+
+
+def _write_tags(row: CheckedRow, context: RuleContext) -> Fix | None:
+    """Return the fix that writes all missing tags where conversion puts them."""
+    record = row.checked_record
+    if any(ref.inline or not ref.source for ref in (*record.images, *record.videos)):
+        return None
+    where, counts = context.missing_image_tag, {"num_images": len(record.images), "num_videos": len(record.videos)}
+    edits = []
+    for before, after in zip(record.turns, add_missing_tags(record.turns, where=where, **counts), strict=True):
+        if before.query != after.query:
+            text = text_at(row.value, before.query_field)
+            if text is None or not before.query.startswith(text):  # content in parts has no place for a tag
+                return None
+            new_tags = after.query.removesuffix(before.query)
+            edits.append(set_value(before.query_field, new_tags + text))
+    return Fix(label=f"write the missing tags into the {where} query", is_safe=True, edits=tuple(edits))
 
 
 class FewerTagsThanMedia(Rule):
@@ -39,4 +58,5 @@ class FewerTagsThanMedia(Rule):
             count = count_tag([turn.query for turn in record.turns], tag)
             if count < len(refs) and (count or len(record.turns) > 1):
                 message = f"{count} {tag} tags for {len(refs)} {tag[1:-1]}s in {len(record.turns)} turns"
-                yield Problem(message=message, help=f"write one {tag} for each, where it belongs")
+                step = f"write one {tag} for each, where it belongs"
+                yield Problem(message=message, help=step, fix=_write_tags(row, context))

@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dataprep.findings import Problem
+from dataprep.findings import Fix, Problem
 from dataprep.rules.base import CheckedRow, Level, Rule, RuleContext
+from dataprep.rules.fixes import set_value, text_at
 from dataprep.tags import IMAGE, VIDEO, count_tag
 
 
 def _first_with(tag: str, row: CheckedRow) -> str:
     return next(turn.query_field for turn in row.checked_record.turns if tag in turn.query)
+
+
+def _take_out(tag: str, row: CheckedRow) -> Fix | None:
+    """Return the fix for a row with a tag, but without any medium."""
+    edits = []
+    for turn in row.checked_record.turns:
+        if tag in turn.query:
+            text = text_at(row.value, turn.query_field)
+            if text is None or tag not in text:
+                return None
+            edits.append(set_value(turn.query_field, text.replace(tag, "")))
+    return Fix(label=f"take {tag} out", is_safe=False, edits=tuple(edits))
 
 
 class MoreTagsThanMedia(Rule):
@@ -41,6 +54,6 @@ class MoreTagsThanMedia(Rule):
             count = count_tag([turn.query for turn in record.turns], tag)
             if count > len(refs):
                 message = f"{count} {tag} tags, but {len(refs)} {tag[1:-1]}s"
-                yield Problem(
-                    message=message, field=_first_with(tag, row), help=f"add the {tag[1:-1]} or take the tag out"
-                )
+                step = f"add the {tag[1:-1]} or take the tag out"
+                fix = None if refs else _take_out(tag, row)
+                yield Problem(message=message, field=_first_with(tag, row), help=step, fix=fix)

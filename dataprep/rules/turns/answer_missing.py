@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from dataprep.findings import Problem
 from dataprep.rules.base import CheckedRow, Level, Rule, RuleContext
+from dataprep.rules.fixes import DROP_ROW
 
 
 class AnswerMissing(Rule):
@@ -34,4 +35,5 @@ class AnswerMissing(Rule):
         for turn in row.record.turns if row.record else ():
             if not turn.response:
                 message = f"{turn.response_field} is missing or empty: there is no answer to train on"
-                yield Problem(message=message, field=turn.response_field, help="write the answer or leave the row out")
+                step = "write the answer or leave the row out"
+                yield Problem(message=message, field=turn.response_field, help=step, fix=DROP_ROW)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 
-from dataprep.findings import Problem
+from dataprep.findings import Edit, Fix, Problem
 from dataprep.formats.reading import KNOWN_FIELDS
 from dataprep.rules.base import CheckedRow, Level, Rule, RuleContext
 
@@ -40,4 +40,8 @@ class UnknownFieldNearKnown(Rule):
             near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.8) if name not in known else []
             if near:
                 message = f"the field {name!r} is not read; {near[0]!r} is"
-                yield Problem(message=message, field=name, help=f"rename it to {near[0]!r}")
+                fix = None
+                if row.value.get(near[0]) is None:
+                    edits = (Edit(path=(near[0],), value=row.value[name]), Edit(path=(name,), removes=True))
+                    fix = Fix(label=f"rename {name} to {near[0]}", is_safe=True, edits=edits)
+                yield Problem(message=message, field=name, help=f"rename it to {near[0]!r}", fix=fix)

@@ -77,3 +77,29 @@ def test_a_window_reads_on_from_the_file(tmp_path: Path) -> None:
             window.read(len(data) - 4, 5)
     finally:
         os.close(descriptor)
+
+
+def gif(frames: int) -> bytes:
+    images = [Image.new("P", (12, 8), number) for number in range(frames)]
+    buffer = io.BytesIO()
+    images[0].save(buffer, "GIF", save_all=True, append_images=images[1:], optimize=False)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("frames", [1, 2, 5])
+def test_a_second_gif_frame_is_seen_without_counting(frames: int) -> None:
+    data = gif(frames)
+    header = parse_header(Window(data, len(data)))
+    assert header is not None
+    assert (header.frames, header.has_more_frames, header.is_animated) == (None, frames > 1, frames > 1)
+    cut = data[:-4]
+    header = parse_header(Window(cut, len(cut)))
+    assert header is not None
+
+
+def test_colour_facts_come_from_the_header() -> None:
+    header = ImageHeader("PNG", 1, 1, 1, mode="P", bits=8)
+    assert (header.is_palette, header.is_deep, header.is_cmyk) == (True, False, False)
+    assert ImageHeader("PNG", 1, 1, 1, mode="I;16", bits=16).is_deep
+    assert ImageHeader("GIF", 1, 1, 1).is_palette
+    assert ImageHeader("JPEG", 1, 1, 1, mode="CMYK", bits=8).is_cmyk

@@ -29,10 +29,10 @@ def test_the_report_obeys_the_schema_and_holds_every_finding(tmp_path: Path) -> 
         "rows_with_errors": 6,
         "errors": 6,
         "warnings": 1,
-        "infos": 0,
-        "by_code": {"M301": 5, "P001": 1, "T202": 1},
+        "infos": 1,
+        "by_code": {"L604": 1, "M301": 5, "P001": 1, "T202": 1},
     }
-    assert [finding["location"]["line"] for finding in value["findings"]] == [1, 2, 3, 4, 5, 6, 8]
+    assert [finding["location"]["line"] for finding in value["findings"]] == [1, 2, 3, 4, 5, 6, 6, 8]
     first = value["findings"][0]
     assert (first["code"], first["name"], first["severity"]) == ("M301", "image-file-missing", "error")
     assert first["field"] == "images[0]"
