@@ -88,6 +88,10 @@ class LintConfig(RowConfig):
     """Which rules run."""
     val: tuple[str, ...] = ()
     """Data files of the validation split, linted too and held against the others for leakage."""
+    contact_sheet: Path | None = None
+    """Picture (.png or .jpg) to draw a sample of the boxes into; None draws none."""
+    pack_length: int | None = None
+    """Tokens of a pack, for the budget; None is ``max_length``."""
     jobs: int = 1
     """Number of worker processes."""
 
@@ -95,6 +99,10 @@ class LintConfig(RowConfig):
         RowConfig.__post_init__(self)
         if self.level not in (None, 0, 1, 2, 3, 4):
             raise ConfigError(f"--level is {self.level}, expected 0, 1, 2, 3 or 4")
+        if self.contact_sheet is not None and self.contact_sheet.suffix.lower() not in (".png", ".jpg", ".jpeg"):
+            raise ConfigError(f"--contact-sheet is {self.contact_sheet}, expected a name that ends in .png or .jpg")
+        if self.pack_length is not None and self.pack_length < 1:
+            raise ConfigError(f"--pack-length is {self.pack_length}, it must be at least 1")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from dataprep.config import LintConfig
-from dataprep.corpus import Corpus
+from dataprep.corpus import Corpus, Facts
 from dataprep.findings import Finding, Severity
 from dataprep.pool import run_ordered
 from dataprep.rules.base import CheckedRow, Level
@@ -121,7 +121,8 @@ def lint(
     report.files = list(summaries.values())
     corpus = Corpus(paths=list(summaries), val_paths=frozenset(val_paths))
     chunks = (chunk for path in summaries for chunk in cut_chunks(read_rows(path)))
-    for verdicts in run_ordered(_check_chunk, chunks, build=recipe, jobs=config.jobs):
+    for verdicts, facts in run_ordered(_check_chunk, chunks, build=recipe, jobs=config.jobs):
+        corpus.add(verdicts[0].path, facts)
         for verdict in verdicts:
             summary = summaries[verdict.path]
             summary.rows += 1
@@ -145,9 +146,11 @@ def levels_of(config: LintConfig) -> frozenset[Level]:
     return FOR_CONVERSION if config.model else UP_TO_MEDIA
 
 
-def _check_chunk(checkers: CheckerSet, rows: list[RawRow]) -> list[_Verdict]:
-    checked = checkers.for_file(rows[0].location.path).check_all(rows)
-    return [_Verdict(row.raw.location.path, format_of(row), row.findings) for row in checked]
+def _check_chunk(checkers: CheckerSet, rows: list[RawRow]) -> tuple[list[_Verdict], Facts]:
+    path = rows[0].location.path
+    checked = checkers.for_file(path).check_all(rows)
+    verdicts = [_Verdict(path, format_of(row), row.findings) for row in checked]
+    return verdicts, checkers.new_collector(path).add_all(checked)
 
 
 def format_of(row: CheckedRow) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import multiprocessing
 import multiprocessing.connection
 import os
+import random
 import signal
 import threading
 from collections import deque
@@ -52,11 +53,12 @@ def run_ordered(
             yield work(state, task)
         return
     context = multiprocessing.get_context("spawn")
+    seed = str(random.SystemRandom().randrange(1, 1 << 32))
     with ProcessPoolExecutor(jobs, mp_context=context, initializer=_build_state, initargs=(build,)) as pool:
         waiting: deque[Future[Result]] = deque()
         try:
             for task in tasks:
-                with _deaf_to_interrupts():
+                with _deaf_to_interrupts(), _one_hash_seed(seed):
                     waiting.append(pool.submit(_call, work, task))
                 if len(waiting) >= _TASKS_AHEAD * jobs:
                     yield waiting.popleft().result()
@@ -83,6 +85,22 @@ def _deaf_to_interrupts() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+@contextmanager
+def _one_hash_seed(seed: str) -> Iterator[None]:
+    """Give processes that are started meanwhile one seed of ``hash``, so that their hashes can be compared.
+
+    It is drawn for each run: data cannot be made up to collide.
+    """
+    if "PYTHONHASHSEED" in os.environ:
+        yield
+        return
+    os.environ["PYTHONHASHSEED"] = seed
+    try:
+        yield
+    finally:
+        del os.environ["PYTHONHASHSEED"]
 
 
 def _build_state(build: Callable[[], Any]) -> None:

@@ -12,17 +12,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dataprep.catalog import get_model_type
-from dataprep.config import RowConfig, RuleConfig
-from dataprep.corpus import Corpus
+from dataprep.config import LintConfig, RowConfig, RuleConfig
+from dataprep.corpus import Corpus, Wanted
 from dataprep.encode import Encoder, Layout, VideoSize, lay_out, make_encoder
 from dataprep.errors import ConfigError, RuleCrash
-from dataprep.findings import Finding, Severity
+from dataprep.findings import CorpusProblem, Finding, Severity
 from dataprep.formats.reading import read_record
 from dataprep.media.index import MediaIndex
 from dataprep.media.pixels import read_pixels
 from dataprep.media.video import choose_frames
 from dataprep.records import hash_row, hash_text
 from dataprep.rules.base import CheckedRow, CorpusRule, Level, Rule, RuleContext
+from dataprep.rules.facts import FactCollector, wanted_facts
 from dataprep.rules.selection import severities_for
 from dataprep.rules.spans import part_tokens
 from dataprep.rules.table import RULES
@@ -203,6 +204,7 @@ class CheckerSet:
         self._model_type = None if name is None else get_model_type(name)
         self._recipe = recipe
         self._checkers: dict[str, RowChecker] = {}
+        self._wanted: dict[str, Wanted] = {}
         self._media: dict[Path, MediaIndex] = {}
 
     def for_file(self, path: str) -> RowChecker:
@@ -210,6 +212,16 @@ class CheckerSet:
         if path not in self._checkers:
             self._checkers[path] = self._make(path)
         return self._checkers[path]
+
+    def new_collector(self, path: str) -> FactCollector:
+        """Return an empty collector of what rules about whole data sets need to know of a data file's rows."""
+        config, levels = self._recipe.config, self._recipe.levels
+        if path not in self._wanted:
+            assert isinstance(config, LintConfig)
+            codes = severities_for(self._recipe.rules, path)
+            draws = config.contact_sheet is not None
+            self._wanted[path] = wanted_facts(codes, levels, has_val=bool(config.val), draws_boxes=draws)
+        return FactCollector(self._wanted[path], root=media_root_of(path, config))
 
     def _media_under(self, root: Path, config: RowConfig) -> MediaIndex:
         if root not in self._media:
@@ -248,7 +260,7 @@ def media_root_of(path: str, config: RowConfig) -> Path:
 
 
 def check_corpus(corpus: Corpus, recipe: CheckerRecipe) -> Iterator[list[Finding]]:
-    """Yield the findings of each rule about whole data sets.
+    """Yield what the rules about whole data sets find, each finding as a list of one.
 
     Raises:
         RuleCrash: If a rule raises.
@@ -263,20 +275,26 @@ def check_corpus(corpus: Corpus, recipe: CheckerRecipe) -> Iterator[list[Finding
             continue
         if not any(code in chosen for chosen in severities.values()):
             continue
-        try:
-            problems = list(rule().check_corpus(corpus, context))
-        except Exception as error:
-            raise RuleCrash(code, ", ".join(corpus.paths)) from error
-        yield [
-            Finding(
-                code=code,
-                name=rule.name,
-                severity=severities[problem.location.path][code],
-                location=problem.location,
-                field=problem.field,
-                message=problem.message,
-                help=problem.help,
-            )
-            for problem in problems
-            if code in severities[problem.location.path]
-        ]
+        problems = rule().check_corpus(corpus, context)
+        while (problem := _next_problem(code, problems, corpus)) is not None:
+            severity = severities[problem.location.path].get(code)
+            if severity is not None:
+                # One by one: a data set may hold a million rows twice.
+                yield [
+                    Finding(
+                        code=code,
+                        name=rule.name,
+                        severity=severity,
+                        location=problem.location,
+                        field=problem.field,
+                        message=problem.message,
+                        help=problem.help,
+                    )
+                ]
+
+
+def _next_problem(code: str, problems: Iterator[CorpusProblem], corpus: Corpus) -> CorpusProblem | None:
+    try:
+        return next(problems, None)
+    except Exception as error:
+        raise RuleCrash(code, ", ".join(corpus.paths)) from error

@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 from dataprep.rules.base import AnyRule
+from dataprep.rules.corpus.answer_repeated import AnswerRepeated
+from dataprep.rules.corpus.labels_unbalanced import LabelsUnbalanced
+from dataprep.rules.corpus.text_only_share import TextOnlyShare
+from dataprep.rules.duplicates.answers_disagree import AnswersDisagree
+from dataprep.rules.duplicates.duplicate_row import DuplicateRow
+from dataprep.rules.duplicates.image_in_both_splits import ImageInBothSplits
+from dataprep.rules.duplicates.picture_in_both_splits import PictureInBothSplits
+from dataprep.rules.duplicates.row_in_both_splits import RowInBothSplits
+from dataprep.rules.duplicates.video_in_both_splits import VideoInBothSplits
 from dataprep.rules.grounding.bbox_type_unknown import BboxTypeUnknown
 from dataprep.rules.grounding.box_corners_swapped import BoxCornersSwapped
 from dataprep.rules.grounding.box_nearly_repeated import BoxNearlyRepeated
@@ -151,6 +160,17 @@ RULES: dict[str, type[AnyRule]] = {
     "L604": FewTrainedTokens,
     "L605": TileBudgetShrunk,
     "L606": TruncationCutsImage,
+    "D501": DuplicateRow,
+    "D502": AnswersDisagree,
+    "D503": RowInBothSplits,
+    "D504": ImageInBothSplits,
+    "D505": PictureInBothSplits,
+    "D506": VideoInBothSplits,
+    "L601": SampleTooLong,
+    "L602": ContextTokenInText,
+    "C701": TextOnlyShare,
+    "C702": AnswerRepeated,
+    "C703": LabelsUnbalanced,
 }
 
 # Codes of rules that were removed or merged, and where each went; none so far.

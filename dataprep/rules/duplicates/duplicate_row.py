@@ -1,0 +1,44 @@
+"""Flag rows that occur twice. Cost: one hash per row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dataprep.corpus import Corpus
+from dataprep.findings import CorpusProblem, Severity
+from dataprep.leakage import repeats, side_of
+from dataprep.rules.base import CorpusRule, Level, RuleContext
+
+
+class DuplicateRow(CorpusRule):
+    """Row that stands twice on one side of the split.
+
+    ## What it does
+    Reports every row that occurred before, in the same file or another one of the same split. From level 2 on
+    rows are compared by content (key order, spaces and escapes do not matter), below by their text.
+    ## Why it matters
+    A row that occurs n times weighs n times as much, and hides that the data set is smaller than it looks.
+    ## Example
+    two files were concatenated, and one of them held the other
+    ## Use instead
+    Take the later rows out.
+    ## Options
+    None.
+    ## Source
+    docs/data.md
+    """
+
+    name = "duplicate-row"
+    severity = Severity.WARNING
+    level = Level.SHAPE
+
+    def check_corpus(self, corpus: Corpus, context: RuleContext) -> Iterator[CorpusProblem]:
+        """Yield what is wrong with the rows as a whole."""
+        for is_val in (False, True):
+            side = side_of(corpus, is_val=is_val, part="rows", names=("rows",))
+            for first, later in repeats(side.columns["rows"]):
+                yield CorpusProblem(
+                    location=side.location(later),
+                    message=f"the same row stands at {side.location(first)}",
+                    help="take the later row out: it would be trained on twice",
+                )

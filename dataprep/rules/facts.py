@@ -1,0 +1,273 @@
+"""Collect what the rules about whole data sets need to know of each row, in the worker that checks it.
+
+At the levels 0 and 1 a row gives its hash and no more, so that a row which was accepted without being read into a
+record is as good as any other: :meth:`FactCollector.add_texts` takes whole chunks. From level 2 on rows are given as
+:class:`CheckedRow`, or as text and answer where nothing but text is in them (:meth:`FactCollector.add_plain`).
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from array import array
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import msgspec
+
+from dataprep.corpus import BBOX_TYPE_CODES, NO_RECORD, OTHER_BBOX_TYPE, Facts, Wanted
+from dataprep.media.index import MediaFacts
+from dataprep.records import GroundedObject, Record
+from dataprep.rules.base import CheckedRow, Level
+from dataprep.rules.frames import video_of
+from dataprep.tags import BBOX, REF_OBJECT
+
+_BOX_CODES = ("G412", "G413", "G414", "G415", "G419", "G420", "G421")
+_LEAK_CODES = ("D504", "D505", "D506")
+_SHOWN_CHARACTERS = 60
+_LONGEST_NAME = 255
+_MOST_ANSWERS_PER_CHUNK = 4
+_SEED_CHECK = hash("one hash seed for all processes") or 1
+
+_decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder(order="sorted").encode
+
+
+def wanted_facts(
+    codes: Collection[str], levels: frozenset[Level], *, has_val: bool, draws_boxes: bool = False
+) -> Wanted:
+    """Return which facts the rules that run need.
+
+    Args:
+        codes: The rules that run on a file.
+        levels: The rungs of the ladder that rows are taken to.
+        has_val: Whether there is a validation split to hold the rows against.
+        draws_boxes: Whether boxes are wanted for a picture, too.
+    """
+    has_media = Level.MEDIA in levels
+    media = has_media and has_val and any(code in codes for code in _LEAK_CODES)
+    return Wanted(
+        rows="D501" in codes or ("D503" in codes and has_val),
+        is_canonical=has_media,
+        answers=has_media and any(code in codes for code in ("D502", "C701", "C702")),
+        labels=has_media and "C703" in codes,
+        boxes=has_media and (draws_boxes or any(code in codes for code in _BOX_CODES)),
+        media=media,
+        content=media and Level.PIXELS in levels,
+        lengths=Level.TOKENS in levels,
+    )
+
+
+class FactCollector:
+    """Fills the columns of one chunk; make a new one per chunk, add its rows, and hand on what it has at the end.
+
+    Attributes:
+        facts: What was collected so far.
+    """
+
+    def __init__(self, wanted: Wanted, *, root: Path) -> None:
+        """Begin a chunk.
+
+        Args:
+            wanted: What to collect.
+            root: The media root of the rows' file.
+        """
+        self.facts = Facts(seed_check=_SEED_CHECK)
+        self._wanted = wanted
+        self._root = str(root)
+        self._answers: Counter[str] = Counter()
+
+    def add_texts(self, lines: Iterable[int], texts: Sequence[bytes]) -> None:
+        """Add rows of which nothing but their texts is wanted (no ``wanted.records``)."""
+        assert not self._wanted.records
+        self.facts.lines.extend(lines)
+        if self._wanted.rows:
+            self.facts.rows.extend(map(canonical_hash if self._wanted.is_canonical else hash, texts))
+
+    def add_plain(self, line: int, text: bytes, answer: str) -> None:
+        """Add a row that is known to have neither media nor objects; lengths are not collected."""
+        self._add_row(line, text)
+        if self._wanted.answers:
+            self._add_answer(0, answer, num_media=0)
+
+    def add(self, row: CheckedRow) -> None:
+        """Add a checked row."""
+        line, record = row.raw.location.line, row.record
+        self._add_row(line, row.raw.text)
+        if self._wanted.answers:
+            if record is None:
+                self.facts.questions.append(0)
+                self.facts.answers.append(0)
+                self.facts.num_media.append(NO_RECORD)
+            else:
+                self._add_conversation(record, [*row.images, *row.videos])
+        if record is None:
+            return
+        for entry in record.objects or ():
+            if self._wanted.labels and entry.caption is not None:
+                self.facts.labels[" ".join(entry.caption.split())[:_SHOWN_CHARACTERS]] += 1
+            if self._wanted.boxes:
+                self._add_boxes(line, entry, row.images)
+        if self._wanted.media:
+            for index, facts in enumerate((*row.images, *row.videos)):
+                self._add_medium(line, facts, row, index)
+        if self._wanted.lengths and row.num_tokens is not None:
+            self._add_length(line, row)
+
+    def add_all(self, rows: Sequence[CheckedRow]) -> Facts:
+        """Add checked rows, and finish."""
+        if self._wanted.records:
+            for row in rows:
+                self.add(row)
+        else:
+            self.add_texts([row.raw.location.line for row in rows], [row.raw.text for row in rows])
+        return self.finish()
+
+    def finish(self) -> Facts:
+        """Return what was collected; the collector is not to be used again."""
+        for answer, count in self._answers.most_common(_MOST_ANSWERS_PER_CHUNK):
+            if count > 1:
+                self.facts.answer_texts[hash(answer)] = answer[:_SHOWN_CHARACTERS]
+        return self.facts
+
+    def _add_row(self, line: int, text: bytes) -> None:
+        self.facts.lines.append(line)
+        if self._wanted.rows:
+            self.facts.rows.append(canonical_hash(text) if self._wanted.is_canonical else hash(text))
+
+    def _add_conversation(self, record: Record, media: Sequence[MediaFacts]) -> None:
+        *asked, (answer, captions, boxes) = _contents(record)
+        keys = tuple(facts.data or facts.relative or facts.ref.source for facts in media)
+        question = hash((self._root, record.system, keys, *asked)) if keys else 0
+        if captions or boxes:
+            self.facts.questions.append(question)
+            self.facts.answers.append(hash((answer, captions, boxes)))
+            self.facts.num_media.append(min(len(media), 0x7FFF))
+        else:
+            self._add_answer(question, answer, num_media=len(media))
+
+    def _add_answer(self, question: int, answer: str, *, num_media: int) -> None:
+        self.facts.questions.append(question)
+        self.facts.answers.append(hash(answer))
+        self.facts.num_media.append(min(num_media, 0x7FFF))
+        self._answers[answer] += 1
+
+    def _add_boxes(self, line: int, entry: GroundedObject, images: Sequence[MediaFacts]) -> None:
+        boxes = self.facts.boxes
+        facts = images[entry.image] if 0 <= entry.image < len(images) else None
+        header = facts.header if facts is not None else None
+        source = "" if facts is None else facts.relative or facts.ref.source[:_LONGEST_NAME]
+        name = source.encode("utf-8", "surrogatepass")
+        image, folder = zlib.crc32(name), zlib.crc32(name.rpartition(b"/")[0])
+        for box in entry.boxes:
+            try:
+                numbers = array("f", box)
+            except OverflowError:  # an integer of hundreds of digits is no coordinate
+                continue
+            if len(numbers) != 4:
+                continue
+            boxes.lines.append(line)
+            boxes.types.append(BBOX_TYPE_CODES.get(entry.bbox_type, OTHER_BBOX_TYPE))
+            boxes.numbers.extend(numbers)
+            boxes.widths.append(header.width if header else 0)
+            boxes.heights.append(header.height if header else 0)
+            boxes.orientations.append(header.orientation if header else 1)
+            boxes.images.append(image)
+            boxes.folders.append(folder)
+            self.facts.folders.setdefault(folder, source.rpartition("/")[0])
+
+    def _add_medium(self, line: int, facts: MediaFacts, row: CheckedRow, index: int) -> None:
+        if facts.error is not None:
+            return
+        media = self.facts.media
+        pixels = row.pixels[index] if index < len(row.images) and index < len(row.pixels) else None
+        content: bytes | None = None
+        if pixels is not None:
+            content = pixels.content_hash
+        elif self._wanted.content and facts.path is not None:
+            content = _hash_file(facts.path)
+        name = facts.shown_source.encode("utf-8", "surrogatepass")[:_LONGEST_NAME]
+        media.lines.append(line)
+        media.files.append(_file_key(facts))
+        media.contents.append(0 if content is None else hash(content))
+        media.pictures.append((pixels.perceptual_hash or 0) if pixels is not None else 0)
+        media.videos.append(_video_key(facts))
+        media.names.extend(name)
+        media.name_bytes.append(len(name))
+
+    def _add_length(self, line: int, row: CheckedRow) -> None:
+        lengths = self.facts.lengths
+        assert row.num_tokens is not None
+        assert row.layout is not None
+        lengths.lines.append(line)
+        lengths.tokens.append(row.num_tokens)
+        lengths.image_tokens.append(row.num_image_tokens)
+        lengths.tiles.append(sum(image.grid.tiles for image in row.layout.images))
+        for facts in row.images:
+            lengths.media.extend(_file_key_and_size(facts))
+        lengths.frames.append(sum(image.width * image.height for image in row.layout.images if image.kind == "frame"))
+
+
+def canonical_hash(text: bytes) -> int:
+    """Return a hash of a row's content: equal for rows that differ in key order, spaces and escapes only."""
+    try:
+        return hash(_encode(_decode(text)))
+    except (msgspec.MsgspecError, UnicodeError, OverflowError, RecursionError):
+        return hash(text)  # what is no JSON is compared as it is written
+
+
+def _contents(record: Record) -> list[tuple[str, tuple[object, ...], tuple[object, ...]]]:
+    """Return each text of the conversation with the captions and boxes that its tags stand for."""
+    objects = record.objects or ()
+    contents: list[tuple[str, tuple[object, ...], tuple[object, ...]]] = []
+    num_captions = num_boxes = 0
+    for turn in record.turns:
+        for text in (turn.query, turn.response):
+            if not objects:
+                contents.append((text, (), ()))
+                continue
+            captions, boxes = text.count(REF_OBJECT), text.count(BBOX)
+            named = objects[num_captions : num_captions + captions]
+            placed = objects[num_boxes : num_boxes + boxes]
+            contents.append(
+                (text, tuple(o.caption for o in named), tuple((o.boxes, o.bbox_type, o.image) for o in placed))
+            )
+            num_captions, num_boxes = num_captions + captions, num_boxes + boxes
+    return contents
+
+
+def _file_key(facts: MediaFacts) -> int:
+    return _file_key_and_size(facts)[0]
+
+
+def _file_key_and_size(facts: MediaFacts) -> tuple[int, int]:
+    """Return a number for the file behind a reference, the same through whatever links, and its size in bytes."""
+    if facts.data is not None:
+        return hash(facts.data), len(facts.data)
+    if facts.path is None:
+        return 0, 0
+    try:
+        found = os.stat(facts.path)  # noqa: PTH116 - once per reference
+    except OSError:
+        return 0, 0
+    return hash((found.st_dev, found.st_ino)), found.st_size
+
+
+def _video_key(facts: MediaFacts) -> int:
+    if facts.path is None:
+        return 0
+    name = video_of(str(facts.path), is_video=facts.ref.kind == "video")
+    return 0 if name is None else hash(name)
+
+
+@lru_cache(maxsize=10_000)
+def _hash_file(path: Path) -> bytes | None:
+    import hashlib
+
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").digest()[:16]
+    except OSError:
+        return None
