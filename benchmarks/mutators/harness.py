@@ -18,6 +18,7 @@ from benchmarks.mutators.base import MUTATORS, Desk, Line, Mutator, Plant, join
 from benchmarks.mutators.seeds import Seeds
 from dataprep import lint
 from dataprep.config import LintConfig
+from dataprep.errors import DataprepError
 from dataprep.findings import Finding
 
 AREAS = (parsing, turns, tags, images, videos, boxes, lengths, corpus)
@@ -79,10 +80,14 @@ def _try(mutator: Mutator, seeds: Seeds, root: Path, tokenizer: Path) -> Outcome
         return outcome
     plant = mutator.plant(rows, Desk(root, random.Random(mutator.name), mutator.name))
     config = _options(mutator, root, tokenizer)
-    clean = _lint(root / "clean", config, plant.clean, plant.clean_val, None, plant.suffix)
-    before = Counter(place for place, _ in clean)
-    found = _lint(root / "planted" / mutator.name, config, plant.train, plant.val, plant.data, plant.suffix)
-    _judge(outcome, plant, before, found)
+    outcome.planted = 1 if plant.targets is None else len(plant.targets)
+    try:
+        clean = _lint(root / "clean", config, plant.clean, plant.clean_val, None, plant.suffix)
+        found = _lint(root / "planted" / mutator.name, config, plant.train, plant.val, plant.data, plant.suffix)
+    except DataprepError as error:  # a crash is a miss with a reason, not the end of the benchmark
+        outcome.error = f"lint failed: {error}"
+        return outcome
+    _judge(outcome, plant, Counter(place for place, _ in clean), found)
     return outcome
 
 
@@ -155,7 +160,6 @@ def _judge(outcome: Outcome, plant: Plant, before: Counter[Place], found: list[t
             outcome.false_alarms[code] += 1
             if len(outcome.examples) < 3:
                 outcome.examples.append(f"{code} line {finding.location.line}: {finding.message[:160]}")
-    outcome.planted = 1 if whole_file else len(targets)
     outcome.caught = int(file_is_caught) if whole_file else len(caught)
 
 

@@ -44,7 +44,7 @@ def two_rows(row: Row, desk: Desk) -> Line:
     return spell(row) + spell(row | {"query": "And again?"})
 
 
-@of_rows("raw-line-break", "P001")
+@of_rows("raw-line-break", "P001", also="D501")
 def raw_line_break(row: Row, desk: Desk) -> Line:
     """A text was pasted with its line breaks not escaped."""
     row["query"] = "First line\u0000second line"
@@ -167,7 +167,7 @@ def nested_too_deep(row: Row, desk: Desk) -> Line:
     return spell(row)[:-1] + b', "tree": ' + b"[" * 5000 + b"]" * 5000 + b"}"
 
 
-@of_rows("empty-object", "S105")
+@of_rows("empty-object", "S105", also="D501")
 def empty_object(row: Row, desk: Desk) -> Line:
     """A row of which nothing is left."""
     return {}

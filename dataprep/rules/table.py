@@ -166,8 +166,6 @@ RULES: dict[str, type[AnyRule]] = {
     "D504": ImageInBothSplits,
     "D505": PictureInBothSplits,
     "D506": VideoInBothSplits,
-    "L601": SampleTooLong,
-    "L602": ContextTokenInText,
     "C701": TextOnlyShare,
     "C702": AnswerRepeated,
     "C703": LabelsUnbalanced,
