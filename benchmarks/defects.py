@@ -5,7 +5,8 @@ Run it from the root of the checkout::
     python -m benchmarks.defects [../shared/real] [--only NAME ...] [--json FILE] [--verbose]
 
 Recall is the share of planted defects that got a finding whose code names the cause. Precision is the share of
-findings, beyond those of the clean rows, that point at a planted defect.
+findings, beyond those of the clean rows, that point at a planted defect. What lint says of the clean files themselves
+stands in a table of its own: each line is either true or a false alarm, which only a person can tell.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from typing import Any
 from benchmarks.mutators.base import MUTATORS
 from benchmarks.mutators.harness import TOKENIZER, Outcome, run_all
 from benchmarks.mutators.seeds import load_real
+from dataprep import lint
+from dataprep.config import LintConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +137,33 @@ def to_json(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     }
 
 
+def check_clean_files(folder: Path) -> dict[str, Any]:
+    """Lint the files of real rows that are meant to be sound, each by itself, at level 3.
+
+    Returns:
+        Number of files and rows, and per rule its severity, how many findings it has and in how many files.
+    """
+    odd = ("missing", "bad", "nasty")
+    paths = [path for path in sorted(folder.glob("real_rows/rows_*.json*")) if not any(w in path.name for w in odd)]
+    rules: dict[str, dict[str, Any]] = {}
+    rows = 0
+    for path in paths:
+        report = lint([str(path)], LintConfig(level=3, media_root=folder))
+        rows += report.num_rows
+        for code, summary in report.by_code.items():
+            counts = rules.setdefault(code, {"severity": summary.severity.value, "findings": 0, "files": 0})
+            counts["findings"] += summary.findings
+            counts["files"] += 1
+    return {"files": len(paths), "rows": rows, "rules": dict(sorted(rules.items()))}
+
+
+def _clean_lines(found: dict[str, Any]) -> Iterator[str]:
+    yield ""
+    yield f"clean files: {found['files']} files, {found['rows']} rows"
+    for code, counts in found["rules"].items():
+        yield f"{code:6} {counts['severity']:8} {counts['findings']:6} findings in {counts['files']} files"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark and print its tables; return 0."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -147,9 +177,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"{options.real}: no folder real_rows in it; name the folder of real data")
     with tempfile.TemporaryDirectory() as work:
         outcomes = run_all(load_real(options.real), Path(work), options.only, tokenizer=options.tokenizer)
-    print("\n".join(_lines(outcomes, verbose=options.verbose)))
+    clean = check_clean_files(options.real)
+    print("\n".join([*_lines(outcomes, verbose=options.verbose), *_clean_lines(clean)]))
     if options.json:
-        options.json.write_text(json.dumps(to_json(outcomes), indent=2) + "\n", encoding="utf-8")
+        figures = to_json(outcomes) | {"clean": clean}
+        options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     return 0
 
 

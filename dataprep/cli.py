@@ -63,7 +63,7 @@ def lint(
     for_model: ForModel = None,
     model: ModelDir = None,
     output: Format = "text",
-    level: Annotated[int | None, typer.Option(min=0, max=4, help="Ladder of cost: 0, 1, 2 or 4. Default: 2.")] = None,
+    level: Annotated[int | None, typer.Option(min=0, max=4, help="Ladder of cost: 0 to 4. Default: 2.")] = None,
     media_root: MediaRoot = None,
     max_length: MaxLength = 4096,
     max_num: MaxNum = None,
@@ -76,6 +76,9 @@ def lint(
     allow_urls: AllowUrls = False,
     allow_private_urls: AllowPrivate = False,
     allow_outside_root: AllowOutside = False,
+    val: Annotated[list[str] | None, typer.Option(help="Data file of the split val, held against the others.")] = None,
+    pack_length: Annotated[int | None, typer.Option(help="Tokens of a pack. Default: --max-length.")] = None,
+    contact_sheet: Annotated[Path | None, typer.Option(help="Picture (.png) of a sample of the boxes.")] = None,
     jobs: Jobs = 1,
 ) -> None:
     """Say what is wrong with data files, before a GPU is rented."""
@@ -86,7 +89,8 @@ def lint(
         model_type=for_model, model=model, level=level, media_root=media_root, max_length=max_length,
         max_num=max_num, system=system, box_style=box_style, missing_image_tag=missing_image_tag,
         special_text=special_text, exif=exif, video_frames=video_frames, allow_urls=allow_urls,
-        allow_private_urls=allow_private_urls, allow_outside_root=allow_outside_root, jobs=jobs,
+        allow_private_urls=allow_private_urls, allow_outside_root=allow_outside_root, val=tuple(val or ()),
+        pack_length=pack_length, contact_sheet=contact_sheet, jobs=jobs,
     )  # fmt: skip
     from dataprep.reports.progress import count_rows
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from dataclasses import dataclass, field, fields
+from functools import partial
 
 from dataprep.errors import DataprepError
 
@@ -22,6 +23,7 @@ MOST_LABELS = 50_000
 """Different captions that are counted; a data set with more has no set of labels, but free text."""
 MOST_ANSWERS = 10_000
 """Answers whose text is remembered, to show the most frequent one."""
+_FEW_ROWS = 10_000
 NO_RECORD = -1
 """Stands in for a row's number of media where the row could not be read."""
 BBOX_TYPE_CODES = {"real": 0, "norm_1": 1, "norm_1000": 2}
@@ -58,8 +60,11 @@ class Wanted:
         return self.answers or self.labels or self.boxes or self.media or self.lengths
 
 
-def _column(code: str) -> array[int]:
-    return field(default_factory=lambda: array(code))  # type: ignore[return-value]  # as dataclasses do
+_int64 = partial(array, "q")
+_uint64 = partial(array, "Q")
+_uint32 = partial(array, "I")
+_uint8 = partial(array, "B")
+_int16 = partial(array, "h")
 
 
 class _Columns:
@@ -88,14 +93,14 @@ class BoxColumns(_Columns):
         folders: Likewise the folders that the images lie in.
     """
 
-    lines: array[int] = _column("q")
-    types: array[int] = _column("B")
+    lines: array[int] = field(default_factory=_int64)
+    types: array[int] = field(default_factory=_uint8)
     numbers: array[float] = field(default_factory=lambda: array("f"))
-    widths: array[int] = _column("I")
-    heights: array[int] = _column("I")
-    orientations: array[int] = _column("B")
-    images: array[int] = _column("I")
-    folders: array[int] = _column("I")
+    widths: array[int] = field(default_factory=_uint32)
+    heights: array[int] = field(default_factory=_uint32)
+    orientations: array[int] = field(default_factory=_uint8)
+    images: array[int] = field(default_factory=_uint32)
+    folders: array[int] = field(default_factory=_uint32)
 
 
 @dataclass(slots=True)
@@ -112,13 +117,13 @@ class MediaColumns(_Columns):
         name_bytes: Length of each.
     """
 
-    lines: array[int] = _column("q")
-    files: array[int] = _column("q")
-    contents: array[int] = _column("q")
-    pictures: array[int] = _column("Q")
-    videos: array[int] = _column("q")
+    lines: array[int] = field(default_factory=_int64)
+    files: array[int] = field(default_factory=_int64)
+    contents: array[int] = field(default_factory=_int64)
+    pictures: array[int] = field(default_factory=_uint64)
+    videos: array[int] = field(default_factory=_int64)
     names: bytearray = field(default_factory=bytearray)
-    name_bytes: array[int] = _column("B")
+    name_bytes: array[int] = field(default_factory=_uint8)
 
 
 @dataclass(slots=True)
@@ -134,12 +139,12 @@ class LengthColumns(_Columns):
         frames: Pixels of the video frames that conversion takes out of its videos.
     """
 
-    lines: array[int] = _column("q")
-    tokens: array[int] = _column("q")
-    image_tokens: array[int] = _column("q")
-    tiles: array[int] = _column("q")
-    media: array[int] = _column("q")
-    frames: array[int] = _column("q")
+    lines: array[int] = field(default_factory=_int64)
+    tokens: array[int] = field(default_factory=_int64)
+    image_tokens: array[int] = field(default_factory=_int64)
+    tiles: array[int] = field(default_factory=_int64)
+    media: array[int] = field(default_factory=_int64)
+    frames: array[int] = field(default_factory=_int64)
 
 
 @dataclass(slots=True)
@@ -162,11 +167,11 @@ class Facts:
     """
 
     seed_check: int = 0
-    lines: array[int] = _column("q")
-    rows: array[int] = _column("q")
-    questions: array[int] = _column("q")
-    answers: array[int] = _column("q")
-    num_media: array[int] = _column("h")
+    lines: array[int] = field(default_factory=_int64)
+    rows: array[int] = field(default_factory=_int64)
+    questions: array[int] = field(default_factory=_int64)
+    answers: array[int] = field(default_factory=_int64)
+    num_media: array[int] = field(default_factory=_int16)
     answer_texts: dict[int, str] = field(default_factory=dict)
     labels: Counter[str] = field(default_factory=Counter)
     folders: dict[int, str] = field(default_factory=dict)
@@ -221,3 +226,14 @@ class Corpus:
             self.files[path] = facts
         else:
             known.extend(facts)
+
+    def may_repeat(self, name: str) -> bool:
+        """Return whether a column of rows holds a value twice; of a long column only that it may, to save the search.
+
+        Small data sets that are fine then need no numpy.
+        """
+        columns = [getattr(facts, name) for facts in self.files.values()]
+        if sum(map(len, columns)) > _FEW_ROWS:
+            return True
+        values = [value for column in columns for value in column if value]
+        return len(set(values)) < len(values)

@@ -100,6 +100,8 @@ def disagreements(questions: Hashes, answers: Hashes) -> Iterator[tuple[int, int
     """
     order = np.argsort(questions, kind="stable")
     order = order[questions[order] != 0]
+    if not len(order):
+        return
     groups = np.flatnonzero(np.diff(questions[order], prepend=0))
     found = []
     for start, end in zip(groups.tolist(), [*groups[1:].tolist(), len(order)], strict=True):
@@ -166,4 +168,5 @@ def _count_bits(values: NDArray[np.uint64]) -> NDArray[np.int64]:
     pairs = values - ((values >> np.uint64(1)) & np.uint64(0x5555555555555555))
     fours = (pairs & np.uint64(0x3333333333333333)) + ((pairs >> np.uint64(2)) & np.uint64(0x3333333333333333))
     bytes_ = (fours + (fours >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
-    return ((bytes_ * np.uint64(0x0101010101010101)) >> np.uint64(56)).astype(np.int64)
+    counts: NDArray[np.int64] = ((bytes_ * np.uint64(0x0101010101010101)) >> np.uint64(56)).astype(np.int64)
+    return counts

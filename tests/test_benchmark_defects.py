@@ -101,6 +101,9 @@ def test_figures_are_printed_per_rule_and_in_total(
     monkeypatch.setattr(defects, "run_all", lambda *args, **kwargs: list(outcomes.values()))
     monkeypatch.setattr(defects, "load_real", lambda folder: None)
     (tmp_path / "real_rows").mkdir()
+    sound = {"query": "q", "response": "r"}
+    (tmp_path / "real_rows" / "rows_one.jsonl").write_text(json.dumps(sound) + "\n" + json.dumps(sound | {"imag": 1}))
+    (tmp_path / "real_rows" / "rows_bad.jsonl").write_text("{")
     assert defects.main([str(tmp_path), "--json", str(tmp_path / "figures.json")]) == 0
     printed = capsys.readouterr().out
     figures = json.loads((tmp_path / "figures.json").read_text())
@@ -108,6 +111,9 @@ def test_figures_are_printed_per_rule_and_in_total(
     assert set(figures["mutators"]) == set(FOUND_BY_EVERY_RELEASE)
     assert figures["rules"]["G402"]["planted"] == 8
     assert "12 mutators" in printed
+    assert (figures["clean"]["files"], figures["clean"]["rows"]) == (1, 2)
+    assert figures["clean"]["rules"]["S103"] == {"severity": "error", "findings": 1, "files": 1}
+    assert "clean files: 1 files, 2 rows" in printed
     assert "100.0%" in printed
 
 

@@ -272,7 +272,7 @@ def palette(row: Row, desk: Desk) -> Line:
     return _swap(row, desk.put(".png", encode(open_rgb(_first(row, desk)).quantize(64), "PNG")))
 
 
-@of_rows("animated-gif", "M314", seeds="image", level=2)
+@of_rows("animated-gif", "M314", also="M313 M315", seeds="image", level=2)
 def animated_gif(row: Row, desk: Desk) -> Line:
     """An animation of which only the first frame counts."""
     image = open_rgb(_first(row, desk)).resize((80, 60))
@@ -280,7 +280,7 @@ def animated_gif(row: Row, desk: Desk) -> Line:
     return _swap(row, desk.put(".gif", encode(image, "GIF", save_all=True, append_images=others)))
 
 
-@of_rows("animated-webp", "M314", seeds="image", level=2)
+@of_rows("animated-webp", "M314", also="M315", seeds="image", level=2)
 def animated_webp(row: Row, desk: Desk) -> Line:
     """An animated WebP."""
     image = open_rgb(_first(row, desk)).resize((80, 60))
@@ -288,7 +288,7 @@ def animated_webp(row: Row, desk: Desk) -> Line:
     return _swap(row, desk.put(".webp", encode(image, "WEBP", save_all=True, append_images=others)))
 
 
-@of_rows("animated-png", "M314", seeds="image", level=2)
+@of_rows("animated-png", "M314", also="M315", seeds="image", level=2)
 def animated_png(row: Row, desk: Desk) -> Line:
     """An animated PNG."""
     image = open_rgb(_first(row, desk)).resize((80, 60))

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 _LONGEST_TEXT = 1000  # characters of one path, field or message
 _STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
 _AREAS = {
-    "P": "parsing", "S": "fields and turns", "T": "tags", "M": "images", "V": "videos", "G": "boxes", "L": "lengths",
+    "P": "parsing", "S": "fields and turns", "T": "tags", "M": "images", "V": "videos", "G": "boxes", "D": "duplicates",
+    "L": "lengths", "C": "balance",
 }  # fmt: skip
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from dataprep.corpus import Corpus
 from dataprep.findings import CorpusProblem, Severity
-from dataprep.leakage import repeats, side_of
 from dataprep.rules.base import CorpusRule, Level, RuleContext
 
 
@@ -34,6 +33,10 @@ class DuplicateRow(CorpusRule):
 
     def check_corpus(self, corpus: Corpus, context: RuleContext) -> Iterator[CorpusProblem]:
         """Yield what is wrong with the rows as a whole."""
+        if not corpus.may_repeat("rows"):
+            return
+        from dataprep.leakage import repeats, side_of
+
         for is_val in (False, True):
             side = side_of(corpus, is_val=is_val, part="rows", names=("rows",))
             for first, later in repeats(side.columns["rows"]):

@@ -1,4 +1,4 @@
-"""Flag images and videos that stand on both sides of the split. Cost: one stat per reference; at level 3 their bytes."""
+"""Flag images and videos that stand on both sides of the split. Cost: a stat per reference; at level 3 all bytes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from dataprep.corpus import Corpus
 from dataprep.findings import CorpusProblem, Severity
-from dataprep.leakage import matches, side_of
 from dataprep.rules.base import CorpusRule, Level, RuleContext
 
 
@@ -34,6 +33,10 @@ class ImageInBothSplits(CorpusRule):
 
     def check_corpus(self, corpus: Corpus, context: RuleContext) -> Iterator[CorpusProblem]:
         """Yield what is wrong with the rows as a whole."""
+        if not corpus.val_paths:
+            return
+        from dataprep.leakage import matches, side_of
+
         names = ("files", "contents")
         train = side_of(corpus, is_val=False, part="media", names=names)
         val = side_of(corpus, is_val=True, part="media", names=names)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from dataprep.corpus import Corpus
 from dataprep.findings import CorpusProblem, Severity
-from dataprep.leakage import MOST_DISTANT, matches, near_matches, side_of
 from dataprep.rules.base import CorpusRule, Level, RuleContext
 
 
@@ -34,6 +33,10 @@ class PictureInBothSplits(CorpusRule):
 
     def check_corpus(self, corpus: Corpus, context: RuleContext) -> Iterator[CorpusProblem]:
         """Yield what is wrong with the rows as a whole."""
+        if not corpus.val_paths:
+            return
+        from dataprep.leakage import MOST_DISTANT, matches, near_matches, side_of
+
         names = ("contents", "pictures")
         train = side_of(corpus, is_val=False, part="media", names=names)
         val = side_of(corpus, is_val=True, part="media", names=names)
@@ -44,6 +47,6 @@ class PictureInBothSplits(CorpusRule):
             yield CorpusProblem(
                 location=val.location(ours),
                 message=f"{val.names[ours]} looks like {train.names[theirs]}, trained on at {train.location(theirs)} "
-                f"({distance} of 64 bits of the perceptual hash differ, up to {MOST_DISTANT} are taken for one picture)",
+                f"({distance} of 64 bits of the perceptual hash differ, one picture has up to {MOST_DISTANT})",
                 help="look at both, and take one out if they show the same",
             )

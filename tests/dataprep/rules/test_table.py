@@ -23,8 +23,9 @@ from dataprep.rules.table import REDIRECTS, RULES
 from dataprep.rules.turns.answer_missing import AnswerMissing
 from dataprep.sources import RawRow
 
-FOLDERS = {
+FOLDERS = dict.fromkeys(("G412", "G413", "G414", "G415", "G419", "G420", "G421"), "spaces") | {
     "P0": "parsing", "S1": "turns", "T2": "tags", "M3": "images", "V35": "videos", "G4": "grounding", "L6": "lengths",
+    "D5": "duplicates", "C7": "corpus",
 }  # fmt: skip
 SECTIONS = ["What it does", "Why it matters", "Example", "Use instead", "Options", "Source"]
 MEDIA_FOLDER = Path(dataprep.media.__path__[0])
