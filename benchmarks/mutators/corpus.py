@@ -21,7 +21,7 @@ def row_twice(rows: list[Row], desk: Desk) -> Plant:
     return Plant(train=[*rows, *rows[:6]], clean=list(rows), targets=_pairs(6, len(rows)))
 
 
-@of_files("row-twice-spelled-otherwise", DUPLICATE, also="C701-C703")
+@of_files("row-twice-spelled-otherwise", DUPLICATE, level=2, also="C701-C703")
 def row_twice_respelled(rows: list[Row], desk: Desk) -> Plant:
     """The same row with its keys in another order and other white space."""
     again: list[Line] = [

@@ -46,7 +46,7 @@ def cuts_image(row: Row, desk: Desk) -> Line:
 @of_rows("share-of-trained-tokens-tiny", "L604", level=4, **TOKENS)
 def trained_share(row: Row, desk: Desk) -> Line:
     """Thousands of tokens are read to train one."""
-    return row | {"query": "word " * 780, "response": "A"}
+    return row | {"query": row["query"] + " word" * 720, "response": "A"}
 
 
 @of_rows("many-images-shrink-tiles", "L605", seeds="image", level=4, also="D501-D506 L601-L606", **TOKENS)

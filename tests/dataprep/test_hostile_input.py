@@ -219,11 +219,12 @@ def test_a_data_file_that_may_not_be_read_is_an_error(tmp_path: Path) -> None:
 def test_a_data_file_may_be_a_pipe_that_somebody_writes_into(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     os.mkfifo(path)
-    writer = threading.Thread(target=path.write_bytes, args=(GOOD * 3 + b"{cut",))
+    rows = b"".join(json.dumps(text_row(number)).encode() + b"\n" for number in range(3))
+    writer = threading.Thread(target=path.write_bytes, args=(rows + b"{cut",))
     writer.start()
     report = lint([str(path)])
     writer.join(10)
-    assert (report.num_rows, codes_of(report)) == (4, ["P001"]) or codes_of(report) == ["P009"]
+    assert (report.num_rows, codes_of(report)) == (4, ["P009"])
 
 
 # Media that are no ordinary files
