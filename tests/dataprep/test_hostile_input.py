@@ -224,7 +224,7 @@ def test_a_data_file_may_be_a_pipe_that_somebody_writes_into(tmp_path: Path) -> 
     writer.start()
     report = lint([str(path)])
     writer.join(10)
-    assert (report.num_rows, codes_of(report)) == (4, ["P009"])
+    assert (report.num_rows, codes_of(report)) == (4, ["P001"])
 
 
 # Media that are no ordinary files

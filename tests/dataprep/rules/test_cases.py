@@ -28,12 +28,8 @@ from dataprep.catalog import get_model_type
 from dataprep.encode import Encoder, make_encoder
 from dataprep.findings import Finding, Location
 from dataprep.media.index import MediaIndex
-<<<<<<< HEAD
-from dataprep.rules.base import CheckedRow, Level, RuleContext
+from dataprep.rules.base import CheckedRow, Level, Rule, RuleContext
 from dataprep.rules.fixes import apply_fixes
-=======
-from dataprep.rules.base import Rule, RuleContext
->>>>>>> corpus
 from dataprep.rules.runner import FOR_CONVERSION, UP_TO_MEDIA, RowChecker
 from dataprep.rules.table import RULES
 from dataprep.sources import RawRow, read_rows
