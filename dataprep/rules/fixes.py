@@ -11,16 +11,21 @@ finding that is still there then brings its fix along, made for the row as it is
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from dataprep.findings import Edit, Fix
 from dataprep.sources import parse_embedded
 
 Path = tuple[str | int, ...]
+
+LONGEST_RESPELLED_BYTES = 1_000_000
+"""Longer rows are not spelled anew: findings, and their fixes with them, are kept in memory."""
 
 DROP_ROW = Fix(label="leave the row out", is_safe=False, drops_row=True)
 
@@ -46,6 +51,15 @@ class FixedRow:
     postponed: tuple[Fix, ...] = ()
 
 
+@lru_cache(maxsize=1)
+def _parse_once(text: str) -> object:
+    """Parse JSON held as text; remembered, because each of thousands of objects in it may ask."""
+    try:
+        return parse_embedded(text)
+    except ValueError:
+        return None
+
+
 def path_of(field: str) -> Path:
     """Return the path that a field of a finding names: ``objects[3].bbox`` is ("objects", 3, "bbox")."""
     return tuple(int(index) if index else key for index, key in _STEP.findall(field))
@@ -56,10 +70,7 @@ def value_at(row: Mapping[str, Any], path: Path) -> Any:
     node: Any = row
     for step in path:
         if isinstance(node, str):
-            try:
-                node = parse_embedded(node)
-            except ValueError:
-                return None
+            node = _parse_once(node)
         if isinstance(node, Mapping) and isinstance(step, str):
             node = node.get(step)
         elif isinstance(node, list) and isinstance(step, int) and step < len(node):
@@ -81,7 +92,7 @@ def set_value(field: str, value: object) -> Edit:
 
 
 def apply_fix(row: Mapping[str, Any], fix: Fix) -> dict[str, Any]:
-    """Return a row with the edits of one fix made; everything that is not touched is shared with the row given.
+    """Return a copy of a row with the edits of one fix made.
 
     Args:
         row: The row that the fix was made for.
@@ -116,86 +127,103 @@ def apply_fixes(row: Mapping[str, Any] | None, fixes: Sequence[Fix]) -> FixedRow
             return FixedRow(text=fix.text, applied=(fix,), postponed=_others(fixes, fix))
     if row is None:
         return FixedRow(postponed=tuple(fixes))
-    applied: list[Fix] = []
-    for fix in fixes:
-        if not any(_conflict(fix, other) for other in applied):
-            applied.append(fix)
+    accepted = _Accepted()
+    applied = [fix for fix in fixes if accepted.take(fix)]
+    chosen = {id(fix) for fix in applied}
+    postponed = tuple(fix for fix in fixes if id(fix) not in chosen)
     edits = [edit for fix in applied for edit in fix.edits]
-    postponed = tuple(fix for fix in fixes if fix not in applied)
     return FixedRow(row=_apply_edits(row, edits), applied=tuple(applied), postponed=postponed)
 
 
 def _distinct(fixes: Sequence[Fix]) -> list[Fix]:
-    # Values of edits may be lists, so fixes have no hash.
-    distinct: list[Fix] = []
-    for fix in fixes:
-        if fix not in distinct:
-            distinct.append(fix)
-    return distinct
+    # One fix of thousands of edits may stand in thousands of findings, so identity is asked first. Then the text: the
+    # values of edits may be lists, so fixes have no hash.
+    distinct: dict[str, Fix] = {}
+    for fix in {id(fix): fix for fix in fixes}.values():
+        distinct.setdefault(repr(fix), fix)
+    return list(distinct.values())
 
 
 def _others(fixes: Sequence[Fix], chosen: Fix) -> tuple[Fix, ...]:
     return tuple(fix for fix in fixes if fix is not chosen)
 
 
-def _conflict(fix: Fix, other: Fix) -> bool:
-    return any(_touch(one, two) for one in fix.edits for two in other.edits)
+class _Accepted:
+    """The places that accepted fixes touch: an edit changes what stands at its path, and looks into what is above."""
 
+    def __init__(self) -> None:
+        self._changed: dict[Path, Edit] = {}
+        self._passed: set[Path] = set()
 
-def _touch(one: Edit, two: Edit) -> bool:
-    """Whether one edit changes what the other one changes or looks into; equal edits agree."""
-    depth = min(len(one.path), len(two.path))
-    return one.path[:depth] == two.path[:depth] and one != two
+    def take(self, fix: Fix) -> bool:
+        """Take a fix over if it is in no conflict with those before; return whether it was."""
+        if any(self._is_touched(edit) for edit in fix.edits):
+            return False
+        for edit in fix.edits:
+            self._changed[edit.path] = edit
+            self._passed.update(edit.path[:depth] for depth in range(len(edit.path)))
+        return True
+
+    def _is_touched(self, edit: Edit) -> bool:
+        if self._changed.get(edit.path, edit) != edit or edit.path in self._passed:
+            return True
+        return any(edit.path[:depth] in self._changed for depth in range(len(edit.path)))
 
 
 def _apply_edits(row: Mapping[str, Any], edits: Sequence[Edit]) -> dict[str, Any]:
-    changed: Any = dict(row)
+    changed = copy.deepcopy(dict(row))
+    opened: list[tuple[Any, Any]] = []
     for edit in edits:
         if not edit.removes:
-            changed = _change(changed, edit.path, edit)
-    removals: list[Edit] = []
-    for edit in edits:
-        if edit.removes and edit not in removals:
-            removals.append(edit)
+            _set(_find_parent(changed, edit, opened), edit)
+    removals = list({edit.path: edit for edit in edits if edit.removes}.values())
     # Numbers descend, so that what stands before a removed entry keeps its place.
     removals.sort(key=lambda edit: [(isinstance(step, int), step) for step in edit.path], reverse=True)
     for edit in removals:
-        changed = _change(changed, edit.path, edit)
-    result: dict[str, Any] = changed
-    return result
+        _remove(_find_parent(changed, edit, opened), edit)
+    for parent, value in reversed(opened):
+        steps: list[Any] = list(range(len(parent)) if isinstance(parent, list) else parent)
+        for step in [step for step in steps if parent[step] is value]:
+            parent[step] = json.dumps(value, ensure_ascii=False)
+    return changed
 
 
-def _change(node: Any, path: Path, edit: Edit) -> Any:
-    """Return a copy of a node with the edit made below it."""
-    if not path:
-        return edit.value
-    if isinstance(node, str):
-        return _change_text(node, path, edit)
-    step, rest = path[0], path[1:]
-    if isinstance(node, dict) and isinstance(step, str):
-        return _change_dict(node, step, rest, edit)
-    if isinstance(node, list) and isinstance(step, int) and 0 <= step <= len(node):
-        return _change_list(node, step, rest, edit)
-    raise ValueError(f"no {step!r} to change in the row at {'.'.join(map(str, edit.path))}")
+def _find_parent(row: dict[str, Any], edit: Edit, opened: list[tuple[Any, Any]]) -> Any:
+    """Return the object or list that an edit changes; JSON held as text on the way is parsed in place, and noted."""
+    node: Any = row
+    for step in edit.path[:-1]:
+        inner = _look(node, step, edit)
+        if isinstance(inner, str):
+            inner = node[step] = parse_embedded(inner)
+            opened.append((node, inner))
+        node = inner
+    return node
 
 
-def _change_text(text: str, path: Path, edit: Edit) -> str:
-    return json.dumps(_change(parse_embedded(text), path, edit), ensure_ascii=False)
+def _look(node: Any, step: str | int, edit: Edit) -> Any:
+    if isinstance(node, dict) and step in node:
+        return node[step]
+    if isinstance(node, list) and isinstance(step, int) and 0 <= step < len(node):
+        return node[step]
+    raise ValueError(f"no {step!r} in the row on the way to {'.'.join(map(str, edit.path))}")
 
 
-def _change_dict(node: dict[str, Any], key: str, rest: Path, edit: Edit) -> dict[str, Any]:
-    if edit.removes and not rest:
-        return {name: value for name, value in node.items() if name != key}
-    if rest and key not in node:
-        raise ValueError(f"no {key!r} to change in the row at {'.'.join(map(str, edit.path))}")
-    return {**node, key: _change(node.get(key), rest, edit)}
+def _set(parent: Any, edit: Edit) -> None:
+    step = edit.path[-1]
+    value = copy.deepcopy(edit.value)
+    if isinstance(parent, list) and step == len(parent):
+        parent.append(value)
+    elif isinstance(parent, dict) and isinstance(step, str):
+        parent[step] = value
+    else:
+        _look(parent, step, edit)
+        parent[step] = value
 
 
-def _change_list(node: list[Any], index: int, rest: Path, edit: Edit) -> list[Any]:
-    is_new = index == len(node)
-    if is_new and (edit.removes or rest):
-        raise ValueError(f"no entry {index} to change in the row at {'.'.join(map(str, edit.path))}")
-    if edit.removes and not rest:
-        return node[:index] + node[index + 1 :]
-    value = _change(None if is_new else node[index], rest, edit)
-    return [*node[:index], value, *node[index + 1 :]]
+def _remove(parent: Any, edit: Edit) -> None:
+    step = edit.path[-1]
+    if isinstance(parent, dict) and isinstance(step, str):
+        parent.pop(step, None)
+    else:
+        _look(parent, step, edit)
+        del parent[step]

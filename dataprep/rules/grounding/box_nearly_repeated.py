@@ -9,6 +9,7 @@ from dataprep.records import GroundedObject, Number
 from dataprep.rules.base import CheckedRow, Level, Rule, RuleContext
 
 _SAME_OVERLAP = 0.95
+_MOST_COMPARISONS = 200_000
 _Entry = tuple[GroundedObject, tuple[Number, ...]]
 
 
@@ -22,15 +23,26 @@ def _overlap(one: tuple[Number, ...], two: tuple[Number, ...]) -> float:
     return float(width * height / (sum(areas) - width * height))
 
 
-def _pairs(group: list[_Entry]) -> Iterator[tuple[_Entry, _Entry]]:
-    """Yield the pairs of a group that are nearly the same; sorted by x1, so that few have to be compared."""
+def _repeats(group: list[_Entry]) -> Iterator[tuple[_Entry, _Entry]]:
+    """Yield each box that nearly repeats another one of its group, with that one.
+
+    Sorted by x1, so that few have to be compared; a row of thousands of boxes on top of each other is not compared to
+    the end.
+    """
     group = sorted(group, key=lambda pair: pair[1][0])
+    repeated: set[int] = set()
+    left = _MOST_COMPARISONS
     for index, (entry, box) in enumerate(group):
+        if index in repeated:
+            continue
         reach = box[0] + (1 - _SAME_OVERLAP) * (box[2] - box[0])
-        for other, other_box in group[index + 1 :]:
-            if other_box[0] > reach:
+        for number in range(index + 1, len(group)):
+            other, other_box = group[number]
+            left -= 1
+            if other_box[0] > reach or left < 0:
                 break
-            if other is not entry and _overlap(box, other_box) >= _SAME_OVERLAP:
+            if number not in repeated and other is not entry and _overlap(box, other_box) >= _SAME_OVERLAP:
+                repeated.add(number)
                 yield (entry, box), (other, other_box)
 
 
@@ -66,11 +78,8 @@ class BoxNearlyRepeated(Rule):
         for entry in objects:
             caption = (entry.caption or "").strip().casefold()
             groups.setdefault((caption, entry.image, entry.bbox_type), []).extend((entry, box) for box in entry.boxes)
-        reported: set[str] = set()
         for group in groups.values():
-            for pair in _pairs(group):
+            for pair in _repeats(group):
                 (first, box), (second, other) = sorted(pair, key=lambda one: int(one[0].field[8:-1]))
-                if second.field not in reported:
-                    reported.add(second.field)
-                    message = f"box {list(other)} is nearly the same as {list(box)} of {first.field}, of equal caption"
-                    yield Problem(message=message, field=f"{second.field}.bbox", help="keep one of the two objects")
+                message = f"box {list(other)} is nearly the same as {list(box)} of {first.field}, of equal caption"
+                yield Problem(message=message, field=f"{second.field}.bbox", help="keep one of the two objects")

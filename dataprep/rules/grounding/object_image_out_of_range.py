@@ -47,8 +47,9 @@ class ObjectImageOutOfRange(Rule):
         for problem in row.shape_problems:
             if problem.kind == "image-index":
                 yield Problem(message=problem.message, field=problem.field, help="count images from 0")
-        for entry in (row.record.objects or ()) if row.record else ():
-            if count and entry.image >= count:
-                message = f"image is {entry.image}, the row has {count} (0..{count - 1})"
-                fix = _count_from_zero(row)
-                yield Problem(message=message, field=f"{entry.field}.image", help="count images from 0", fix=fix)
+        objects = (row.record.objects or ()) if row.record else ()
+        outside = [entry for entry in objects if count and entry.image >= count]
+        fix = _count_from_zero(row) if outside else None
+        for entry in outside:
+            message = f"image is {entry.image}, the row has {count} (0..{count - 1})"
+            yield Problem(message=message, field=f"{entry.field}.image", help="count images from 0", fix=fix)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from dataprep.findings import Fix, Problem, Severity
 from dataprep.rules.base import CheckedRow, Level, Rule, RuleContext
+from dataprep.rules.fixes import LONGEST_RESPELLED_BYTES
 
 
 class ByteOrderMark(Rule):
@@ -33,5 +34,7 @@ class ByteOrderMark(Rule):
         """Yield the problem."""
         if row.raw.starts_with_bom:
             message, step = "a byte order mark stands before the row", "save the file as UTF-8 without BOM"
-            fix = Fix(label="leave the byte order mark out", is_safe=True, text=row.raw.text)
+            fix = None
+            if len(row.raw.text) <= LONGEST_RESPELLED_BYTES:
+                fix = Fix(label="leave the byte order mark out", is_safe=True, text=row.raw.text)
             yield Problem(message=message, help=step, fix=fix)

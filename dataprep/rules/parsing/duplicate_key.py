@@ -6,6 +6,7 @@ import json
 
 from dataprep.findings import Fix
 from dataprep.rules.base import CheckedRow, ParseRule
+from dataprep.rules.fixes import LONGEST_RESPELLED_BYTES
 
 
 class _Reader:
@@ -43,6 +44,8 @@ class DuplicateKey(ParseRule):
 
     def fix_for(self, row: CheckedRow) -> Fix | None:
         """Return the row with the last value of each key; safe if the others are equal."""
+        if len(row.raw.text) > LONGEST_RESPELLED_BYTES:
+            return None
         reader = _Reader()
         try:
             value = json.loads(row.raw.text, object_pairs_hook=reader.read)

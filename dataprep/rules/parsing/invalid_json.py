@@ -9,10 +9,10 @@ import warnings
 
 from dataprep.findings import Fix
 from dataprep.rules.base import CheckedRow, ParseRule
+from dataprep.rules.fixes import LONGEST_RESPELLED_BYTES
 from dataprep.sources import parse_embedded
 
 _STRING_OR_TRAILING_COMMA = re.compile(r'("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])', re.DOTALL)
-_LONGEST_LITERAL_BYTES = 1_000_000
 
 
 def _without_trailing_commas(text: str) -> str | None:
@@ -61,7 +61,7 @@ class InvalidJson(ParseRule):
 
     def fix_for(self, row: CheckedRow) -> Fix | None:
         """Return the row without trailing commas, or from Python's spelling, where that is JSON."""
-        if len(row.raw.text) > _LONGEST_LITERAL_BYTES:
+        if len(row.raw.text) > LONGEST_RESPELLED_BYTES:
             return None
         text = row.raw.text.decode("utf-8")
         mended = _without_trailing_commas(text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataprep.findings import Fix
 from dataprep.rules.base import CheckedRow, ParseRule
+from dataprep.rules.fixes import LONGEST_RESPELLED_BYTES
 from dataprep.sources import parse_embedded
 
 
@@ -30,6 +31,8 @@ class InvalidUtf8(ParseRule):
 
     def fix_for(self, row: CheckedRow) -> Fix | None:
         """Return the row read as GB18030, where it is JSON then."""
+        if len(row.raw.text) > LONGEST_RESPELLED_BYTES:
+            return None
         try:
             text = row.raw.text.decode("gb18030")
             parse_embedded(text)

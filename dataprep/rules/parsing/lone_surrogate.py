@@ -6,6 +6,7 @@ import re
 
 from dataprep.findings import Fix
 from dataprep.rules.base import CheckedRow, ParseRule
+from dataprep.rules.fixes import LONGEST_RESPELLED_BYTES
 
 # An escaped backslash, a whole pair, or one half; only the last is replaced.
 _ESCAPES = re.compile(
@@ -36,5 +37,7 @@ class LoneSurrogate(ParseRule):
 
     def fix_for(self, row: CheckedRow) -> Fix | None:
         """Return the row with a replacement character for each half."""
+        if len(row.raw.text) > LONGEST_RESPELLED_BYTES:
+            return None
         text = _ESCAPES.sub(lambda match: match[1] or b"\\ufffd", row.raw.text)
         return Fix(label="put a replacement character there", is_safe=False, text=text)

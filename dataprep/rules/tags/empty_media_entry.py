@@ -11,14 +11,16 @@ from dataprep.rules.fixes import path_of, value_at
 from dataprep.tags import IMAGE, VIDEO, count_tag
 
 
-def _take_out(row: CheckedRow, ref: MediaRef) -> Fix | None:
-    """Return the fix that takes an entry out, where no tag and no object can have meant it."""
+def _may_go(row: CheckedRow, refs: tuple[MediaRef, ...], tag: str) -> bool:
+    """Whether no tag and no object can have meant an empty entry."""
     record = row.checked_record
-    tag, refs = (IMAGE, record.images) if ref.kind == "image" else (VIDEO, record.videos)
     tags = count_tag([turn.query for turn in record.turns], tag)
+    return not record.objects and tags <= sum(bool(ref.source) for ref in refs)
+
+
+def _take_out(row: CheckedRow, ref: MediaRef) -> Fix | None:
     path = path_of(ref.field)
-    is_entry = row.value is not None and path[0] in ("images", "videos") and not value_at(row.value, path)
-    if not is_entry or record.objects or tags > sum(bool(other.source) for other in refs):
+    if row.value is None or path[0] not in ("images", "videos") or value_at(row.value, path):
         return None
     return Fix(label="take the empty entry out", is_safe=True, edits=(Edit(path=path, removes=True),))
 
@@ -45,10 +47,13 @@ class EmptyMediaEntry(Rule):
 
     def check(self, row: CheckedRow, context: RuleContext) -> Iterator[Problem]:
         """Yield the problem."""
-        for ref in (*row.checked_record.images, *row.checked_record.videos):
-            if not ref.source:
+        record = row.checked_record
+        for refs, tag in ((record.images, IMAGE), (record.videos, VIDEO)):
+            empty = [ref for ref in refs if not ref.source]
+            may_go = bool(empty) and _may_go(row, refs, tag)
+            for ref in empty:
                 message = (
                     f"{ref.field} holds an {ref.kind} tag without a path" if ref.inline else f"{ref.field} is empty"
                 )
-                step, fix = "take the entry out, with its tag", _take_out(row, ref)
+                step, fix = "take the entry out, with its tag", _take_out(row, ref) if may_go else None
                 yield Problem(message=message, field=ref.field, help=step, fix=fix)

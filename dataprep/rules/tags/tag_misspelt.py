@@ -78,11 +78,14 @@ class TagMisspelt(Rule):
 
 def _spell_right(row: CheckedRow, found: list[tuple[str, str]], tag: str) -> Fix | None:
     edits: list[Edit] = []
-    for field in dict.fromkeys(field for field, _ in found):
+    spellings: dict[str, set[str]] = {}
+    for field, spelling in found:
+        spellings.setdefault(field, set()).add(spelling)
+    for field, used in spellings.items():
         text = text_at(row.value, field)
         if text is None:
             return None
-        for spelling in {spelling for where, spelling in found if where == field}:
+        for spelling in used:
             text = text.replace(spelling, tag)
         edits.append(set_value(field, text))
     return Fix(label=f"write {tag} for {found[0][1]}", is_safe=True, edits=tuple(edits))

@@ -26,7 +26,7 @@ from PIL import Image
 
 from dataprep.catalog import get_model_type
 from dataprep.encode import Encoder, make_encoder
-from dataprep.findings import Finding, Location
+from dataprep.findings import Finding, Location, Severity
 from dataprep.media.index import MediaIndex
 from dataprep.rules.base import CheckedRow, Level, Rule, RuleContext
 from dataprep.rules.fixes import apply_fixes
@@ -192,6 +192,30 @@ def check_fix(case: dict[str, Any], checked: CheckedRow, finding: Finding, check
     again = checker.check(RawRow(Location("rows.jsonl", 7), json.dumps(mended, ensure_ascii=False).encode()))
     left = [other for other in again.findings if (other.code, other.field) == (finding.code, finding.field)]
     assert not left, "the mended row is clean of what was mended"
+
+
+@pytest.mark.parametrize("is_safe", [True, False])
+@pytest.mark.parametrize(("code", "verdict", "case"), CASES)
+def test_applying_all_fixes_comes_to_an_end_and_makes_nothing_worse(
+    code: str, verdict: str, case: dict[str, Any], is_safe: bool, tmp_path: Path
+) -> None:
+    (tmp_path / "root").mkdir()
+    checker = make_checker(case, tmp_path)
+    checked = checker.check(raw_row(case, tmp_path))
+    before = {finding.code for finding in checked.findings if finding.severity is Severity.ERROR}
+    could_be_read = checked.record is not None
+    for _ in range(4):
+        fixes = [f.fix for f in checked.findings if f.fix is not None and (f.fix.is_safe or not is_safe)]
+        fixed = apply_fixes(checked.value, fixes)
+        if fixed.is_dropped or not fixed.applied:
+            break
+        text = fixed.text if fixed.text is not None else json.dumps(fixed.row, ensure_ascii=False).encode()
+        checked = checker.check(RawRow(Location("rows.jsonl", 7), text))
+    else:
+        raise AssertionError(f"fixes are still offered: {fixes}")
+    after = {finding.code for finding in checked.findings if finding.severity is Severity.ERROR}
+    # A row that becomes readable may show more of what is wrong with it.
+    assert after <= before or not could_be_read, "a fix brings no new error"
 
 
 def test_fixes_of_many_rules_are_tested() -> None:

@@ -115,3 +115,13 @@ def test_applying_again_what_sets_and_removes_keys_changes_nothing() -> None:
     rename = fix(setting("objects", 0, "bbox_type", value="real"), removing("objects", 0, "bbox_typ"))
     once = apply_fix(ROW, rename)
     assert apply_fix(once, rename) == once
+
+
+def test_thousands_of_fixes_of_one_row_are_no_trouble() -> None:
+    row = {"objects": json.dumps([{"bbox": [1, 2, 3, "4"]}] * 3000), "images": [None] * 3000}
+    fixes = [fix(setting("objects", number, "bbox", 3, value=4)) for number in range(3000)]
+    fixes += [fix(removing("images", number)) for number in range(3000)]
+    fixes += [fix(setting("objects", number, "bbox", value=[])) for number in range(3000)]
+    result = apply_fixes(row, fixes)
+    assert result.row == {"objects": json.dumps([{"bbox": [1, 2, 3, 4]}] * 3000), "images": []}
+    assert (len(result.applied), len(result.postponed)) == (6000, 3000)
