@@ -30,9 +30,10 @@ from dataprep.rules.base import CheckedRow, Level
 from dataprep.rules.runner import CheckerRecipe
 from dataprep.sources import read_rows
 from schemas import load_schema
-from tests.dataprep.conversions import GOLDENS
+from tests.dataprep.conversions import GOLDENS, encode_png
 
 Row = dict[str, Any]
+PICTURE = "a.png"  # 64 x 48 pixels, beside every fuzzed file
 GOOD = b'{"query": "q", "response": "r"}'
 # What the rules call a row that does not parse, and one that does not have the shape that its schema asks for.
 PARSE = {"P001", "P002", "P003", "P004", "P005", "P007", "P008", "P009", "P010"}
@@ -115,6 +116,7 @@ def check_file(folder: Path, lines: Sequence[bytes], *, level: int = 1) -> Count
     """Lint a file of lines and hold the three judges against each other; return how often each verdict was given."""
     path = folder / "rows.jsonl"
     path.write_bytes(b"".join(line + b"\n" for line in lines))
+    (folder / PICTURE).write_bytes(encode_png((1, 2, 3), (64, 48)))
     config = LintConfig(level=level)
     told: list[int] = []
     streamed: list[Finding] = []
