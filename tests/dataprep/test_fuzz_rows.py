@@ -25,7 +25,6 @@ from dataprep import lint
 from dataprep.config import LintConfig
 from dataprep.findings import Finding, Severity
 from dataprep.formats.reading import detect_formats
-from dataprep.linting import format_of
 from dataprep.rules.base import CheckedRow, Level
 from dataprep.rules.runner import CheckerRecipe
 from dataprep.sources import read_rows
@@ -142,7 +141,7 @@ def check_file(folder: Path, lines: Sequence[bytes], *, level: int = 1) -> Count
         alone = checker.check(raw)
         whole = by_line[raw.location.line]
         assert sorted(map(signature, whole), key=repr) == sorted(map(signature, alone.findings), key=repr), raw.text
-        formats[format_of(alone)] += 1
+        formats[alone.record.row_format if alone.record else "unreadable"] += 1
         expected, observed = expected_verdict(raw.text), observed_verdict(alone)
         assert expected in ("open", observed), (expected, raw.text, whole)
         assert not (expected == "open" and observed == "unparsable"), raw.text
