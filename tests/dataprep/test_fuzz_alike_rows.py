@@ -79,6 +79,26 @@ DECEPTIVE: dict[str, list[bytes]] = {
     "a field that is empty at first": spell(
         *(PLAIN | {"tools": value} for value in ("", 0, False, "x", 1, True, [], [1])),
     ),
+    "a near name beside the right one, then without it": spell(
+        PLAIN,
+        *(
+            PLAIN | {known: None, near: None}
+            for known, near in (("images", "imags"), ("images", "image"), ("system", "sytem"), ("objects", "object"))
+        ),
+        *(PLAIN | {near: "x"} for near in ("imags", "image", "sytem", "object")),
+        *(PLAIN | {near: None} for near in ("imags", "image", "sytem", "object")),
+    ),
+    "odd names": spell(
+        *(PLAIN | {name: 1} for name in ("", " ", "a\nb", 'a"b', "a\\b", "\u202e", "a:b", "a<b", "é", "query "))
+    ),
+    "fields of other formats": spell(
+        PLAIN,
+        *(
+            PLAIN | {name: value}
+            for value in (None, "x", [])
+            for name in ("messages", "instruction", "output", "image")
+        ),
+    ),
     "a tag across two turns of a chat": spell(
         {"messages": [*TURNS, *TURNS], "images": []},
         {
