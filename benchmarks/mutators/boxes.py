@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -20,7 +21,6 @@ from benchmarks.mutators.base import (
 )
 from benchmarks.mutators.pictures import encode, open_rgb, with_orientation
 
-SPACE = "G412-G415 G419-G421"
 ALONG = "G402 G403 G404 G411-G421"
 
 Box = list[float]
@@ -168,43 +168,43 @@ def twice(row: Row, desk: Desk) -> Line:
     return _boxes(row, desk, lambda b, w, h: [b[0] / w, b[1] / h, b[2] / w, b[3] / h])
 
 
-@of_files("file-xywh", SPACE, seeds="many_boxes", level=2, also=ALONG)
+@of_files("file-xywh", "G413", seeds="many_boxes", level=2, also=ALONG)
 def file_xywh(rows: list[Row], desk: Desk) -> Plant:
     """COCO's x, y, width, height taken for corners, all over a file."""
     return _whole(rows, lambda row: change_boxes(row, lambda b: [b[0], b[1], b[2] - b[0], b[3] - b[1]]))
 
 
-@of_files("file-yx-order", SPACE, seeds="many_boxes", level=2, also=ALONG)
+@of_files("file-yx-order", "G414", seeds="many_boxes", level=2, also=ALONG)
 def file_yx(rows: list[Row], desk: Desk) -> Plant:
     """Rows before columns, as some models write boxes, all over a file."""
     return _whole(rows, lambda row: change_boxes(row, lambda b: [b[1], b[0], b[3], b[2]]))
 
 
-@of_files("file-norm-1000-called-real", SPACE, seeds="many_norm_1000", level=2, also=ALONG)
+@of_files("file-norm-1000-called-real", "G412", seeds="many_norm_1000", level=2, also=ALONG)
 def file_1000_as_real(rows: list[Row], desk: Desk) -> Plant:
     """Thousandths called pixels, all over a file."""
     return _whole(rows, lambda row: change_objects(row, bbox_type="real"))
 
 
-@of_files("file-real-called-norm-1000", SPACE, seeds="many_boxes", level=2, also=ALONG)
+@of_files("file-real-called-norm-1000", "G412", seeds="many_boxes", level=2, also=ALONG)
 def file_real_as_1000(rows: list[Row], desk: Desk) -> Plant:
     """Pixels called thousandths, all over a file: most are below 1000 and nothing crashes."""
     return _whole(rows, lambda row: change_objects(row, bbox_type="norm_1000"))
 
 
-@of_files("file-norm-1-called-real", SPACE, seeds="many_norm_1", level=2, also=ALONG)
+@of_files("file-norm-1-called-real", "G412", seeds="many_norm_1", level=2, also=ALONG)
 def file_1_as_real(rows: list[Row], desk: Desk) -> Plant:
     """Shares called pixels, all over a file."""
     return _whole(rows, lambda row: change_objects(row, bbox_type="real"))
 
 
-@of_files("file-normalised-twice", "G411 " + SPACE, seeds="many_norm_1", level=2, also=ALONG)
+@of_files("file-normalised-twice", "G411 G412", seeds="many_norm_1", level=2, also=ALONG)
 def file_twice(rows: list[Row], desk: Desk) -> Plant:
     """Normalised by the author, and by the converter again."""
     return _whole(rows, lambda row: change_boxes(row, lambda b: [round(number / 1000, 6) for number in b]))
 
 
-@of_files("file-of-999ths", SPACE, seeds="many_norm_1000", level=2, also=ALONG)
+@of_files("file-of-999ths", "G419", seeds="many_norm_1000", level=2, also=ALONG)
 def file_999(rows: list[Row], desk: Desk) -> Plant:
     """Scaled to 999 where the type says 1000."""
 
@@ -214,7 +214,7 @@ def file_999(rows: list[Row], desk: Desk) -> Plant:
     return _whole(rows, change)
 
 
-@of_files("file-of-centres", SPACE, seeds="many_boxes", level=2, also=ALONG)
+@of_files("file-of-centres", "G413 G412", seeds="many_boxes", level=2, also=ALONG)
 def file_centres(rows: list[Row], desk: Desk) -> Plant:
     """YOLO's centre, width and height taken for corners."""
     return _whole(
@@ -223,7 +223,7 @@ def file_centres(rows: list[Row], desk: Desk) -> Plant:
     )
 
 
-@of_files("file-drawn-upright", "G410 " + SPACE, seeds="many_boxes", level=2, also=ALONG + " M308")
+@of_files("file-drawn-upright", "G415", seeds="many_boxes", level=2, also=ALONG + " M308 G410")
 def file_upright(rows: list[Row], desk: Desk) -> Plant:
     """Boxes drawn on the upright picture, while the stored pixels lie on their side."""
     turned: dict[str, str] = {}
@@ -240,7 +240,7 @@ def file_upright(rows: list[Row], desk: Desk) -> Plant:
     return _whole(rows, change)
 
 
-@of_files("some-rows-in-another-space", SPACE, seeds="many_boxes", level=2, also=ALONG)
+@of_files("some-rows-in-another-space", "G420 G421", seeds="many_boxes", level=2, also=ALONG)
 def some_rows(rows: list[Row], desk: Desk) -> Plant:
     """One source of a merged file is in thousandths and calls them pixels."""
     lines: list[Line] = list(rows)
@@ -251,6 +251,38 @@ def some_rows(rows: list[Row], desk: Desk) -> Plant:
         )
         targets.append(index)
     return Plant(train=lines, clean=list(rows), targets=None)
+
+
+@of_files("few-rows-xywh", "G413", seeds="many_boxes", level=2, also=ALONG)
+def few_xywh(rows: list[Row], desk: Desk) -> Plant:
+    """A file of forty rows in x, y, width, height."""
+    return _whole(rows[:40], lambda row: change_boxes(row, lambda b: [b[0], b[1], b[2] - b[0], b[3] - b[1]]))
+
+
+@of_files("few-rows-yx-order", "G414", seeds="many_boxes", level=2, also=ALONG)
+def few_yx(rows: list[Row], desk: Desk) -> Plant:
+    """A file of forty rows with rows before columns."""
+    return _whole(rows[:40], lambda row: change_boxes(row, lambda b: [b[1], b[0], b[3], b[2]]))
+
+
+@of_files("few-rows-norm-1000-called-real", "G412", seeds="many_norm_1000", level=2, also=ALONG)
+def few_1000(rows: list[Row], desk: Desk) -> Plant:
+    """A file of forty rows in thousandths called pixels."""
+    return _whole(rows[:40], lambda row: change_objects(row, bbox_type="real"))
+
+
+@of_files("one-folder-in-another-space", "G412 G413 G420 G421", seeds="many_boxes", level=2, also=ALONG)
+def one_folder(rows: list[Row], desk: Desk) -> Plant:
+    """The pictures of one folder came from another tool, which wrote thousandths."""
+    folders = Counter(row["images"][0].rpartition("/")[0] for row in rows)
+    (_, _), (minor, _) = folders.most_common(2)
+
+    def change(row: Row) -> Row:
+        if row["images"][0].rpartition("/")[0] != minor:
+            return row
+        return _boxes(row, desk, lambda b, w, h: [round(v * 1000 / (w, h)[i % 2]) for i, v in enumerate(b)])
+
+    return _whole(rows, change)
 
 
 @of_rows("image-index-too-big", "G405", seeds="box", level=2)

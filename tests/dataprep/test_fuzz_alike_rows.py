@@ -178,6 +178,24 @@ DECEPTIVE: dict[str, list[bytes]] = {
     "space around rows": [b"  " + line + b" \t" for line in spell(PLAIN, PLAIN)],
     "other space around rows": [*spell(PLAIN), b"\x0b" + GOOD + b"\x0c", b"\xc2\xa0" + GOOD, GOOD + b"\x00"],
     "marks inside the file": [*spell(PLAIN), b"\xef\xbb\xbf" + GOOD, GOOD + b"\xef\xbb\xbf"],
+    "media that are nothing": spell(
+        PLAIN,
+        *(
+            PLAIN | {"images": value}
+            for value in ([], None, "", " ", [""], [None], [" "], ["a.png", ""], "a.png,a.png")
+        ),
+        *(PLAIN | {"videos": value} for value in ([], None, "", [""], "a.mp4")),
+        *({"conversations": [], "image": value} for value in ("", [], None)),
+    ),
+    "tags with odd space": spell(
+        {"query": "<image>q", "response": "r", "images": [PICTURE]},
+        *(
+            {"query": f"<{space}image>q", "response": "r", "images": [PICTURE]}
+            for space in (" ", "\t", "\u2028", "\u00a0", "\u3000", "\u200b", "\ufeff", "\x1f")
+        ),
+        *(FIND | {"objects": [BOX], "query": f"Find <{space}ref-object>"} for space in ("\u2028", "\u00a0", "\u3000")),
+        *(FIND | {"objects": [BOX], "query": f"Find <ref{dash}object>"} for dash in ("_", " ", "\u2010", "\u2011", "")),
+    ),
     "blank lines": [*spell(PLAIN), b"", b" \t", b"\r", *spell(PLAIN)],
     "numbers that only some parsers take": [
         *spell(PLAIN | {"n": 1.5}),
