@@ -94,8 +94,18 @@ def _join(box: Sequence[Number]) -> str:
     return f"[{', '.join(str(c) for c in box)}]"
 
 
+_LARGEST = 1e300
+
+
 def to_unit(box: Sequence[Number], bbox_type: str, width_px: int, height_px: int) -> UnitBox:
     """Return a box of any type as 0..1 of its image."""
+    try:
+        return _to_unit(box, bbox_type, width_px, height_px)
+    except OverflowError:  # whole numbers of hundreds of digits, which no float holds
+        return _to_unit([min(max(c, -_LARGEST), _LARGEST) for c in box], bbox_type, width_px, height_px)
+
+
+def _to_unit(box: Sequence[Number], bbox_type: str, width_px: int, height_px: int) -> UnitBox:
     if bbox_type == "norm_1":
         x1, y1, x2, y2 = (float(c) for c in box)
     elif bbox_type == "norm_1000":

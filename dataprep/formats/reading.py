@@ -26,6 +26,8 @@ _SIGNS = {
     "messages": ("messages",),
     "conversations": ("conversations",),
 }
+_SHOWN_FIELDS = 8
+_SHOWN_CHARACTERS = 40
 _COMMON_FIELDS = ("images", "videos", "objects", "system")
 KNOWN_FIELDS = {
     "native": ("query", "response", "history", *_COMMON_FIELDS),
@@ -79,7 +81,8 @@ def _explain_format(row: dict[str, Any], found: list[str]) -> ShapeProblem:
     if found:
         message = f"the row mixes the formats {' and '.join(found)}"
         return ShapeProblem("mixed-formats", "", message, "keep the fields of one format")
-    fields = ", ".join(sorted(row)[:8]) or "none"
+    names = sorted(row)[:_SHOWN_FIELDS]
+    fields = ", ".join(name[:_SHOWN_CHARACTERS] for name in names) or "none"
     help_text = "a row needs query and response, or messages, or conversations, or instruction and output"
     if "conversation" in row:
         help_text = "write conversations: [{from, value}, ...] in place of conversation"

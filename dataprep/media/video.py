@@ -11,7 +11,8 @@ from __future__ import annotations
 import importlib
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -188,13 +189,32 @@ def _decord_errors() -> tuple[type[Exception], ...]:
     return (RuntimeError, ValueError, IndexError, OSError, *own)
 
 
+@contextmanager
+def _muted() -> Iterator[None]:
+    """Keep what decord's C++ side writes about a file off the terminal: whoever asked gets it as a MediaError."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # standard error is closed
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
 def _open_with_decord(path: str | Path) -> Any:
     """Return decord's reader of a file with at least one frame, or None."""
     decord = _decord()
     if decord is None:
         return None
     try:
-        reader = decord.VideoReader(_decoder_path(path), ctx=decord.cpu(0), num_threads=1)
+        with _muted():
+            reader = decord.VideoReader(_decoder_path(path), ctx=decord.cpu(0), num_threads=1)
         return reader if len(reader) > 0 else None
     except _decord_errors():
         return None

@@ -131,3 +131,11 @@ def test_units_and_limits() -> None:
     assert to_unit([250, 0, 500, 1000], "norm_1000", 640, 480) == (0.25, 0, 0.5, 1)
     assert to_unit([0, 0.5, 1, 1], "norm_1", 640, 480) == (0, 0.5, 1, 1)
     assert [limits(bbox_type, 640, 480) for bbox_type in BBOX_TYPES] == [(640, 480), (1, 1), (1000, 1000)]
+
+
+@pytest.mark.parametrize("bbox_type", ["real", "norm_1", "norm_1000"])
+def test_numbers_that_no_float_holds_lie_far_outside(bbox_type: str) -> None:
+    x1, y1, x2, y2 = to_unit([-(10**400), 0, 10**400, 1], bbox_type, 64, 48)
+    assert x1 < -1e290
+    assert x2 > 1e290
+    assert (y1, y2) == to_unit([0, 0, 1, 1], bbox_type, 64, 48)[1::2]

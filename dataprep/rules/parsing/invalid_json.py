@@ -25,13 +25,13 @@ def _without_trailing_commas(text: str) -> str | None:
     return mended
 
 
-def _from_python(text: str) -> str | None:
-    """Return the JSON for what Python prints of a dict; None if it is no such thing."""
+def _from_python(text: str) -> bytes | None:
+    """Return the JSON for what Python prints of a dict; None if it is no such thing, or holds half a character."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             value = ast.literal_eval(text)
-        mended = json.dumps(value, ensure_ascii=False, allow_nan=False)
+        mended = json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return None
     return mended if isinstance(value, dict) else None
@@ -67,7 +67,7 @@ class InvalidJson(ParseRule):
         mended = _without_trailing_commas(text)
         if mended is not None:
             return Fix(label="take the trailing comma out", is_safe=True, text=mended.encode())
-        mended = _from_python(text)
-        if mended is not None:
-            return Fix(label="write the Python text as JSON", is_safe=False, text=mended.encode())
+        respelled = _from_python(text)
+        if respelled is not None:
+            return Fix(label="write the Python text as JSON", is_safe=False, text=respelled)
         return None

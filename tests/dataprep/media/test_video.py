@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -184,3 +185,22 @@ def test_png_of_a_frame_is_lossless_and_repeatable() -> None:
 def test_import_is_light() -> None:
     code = "import sys, dataprep.media.video; assert not {'decord', 'av', 'torch'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3])
+
+
+def test_decoders_write_nothing_to_the_terminal(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    needs_backend("decord")
+    (tmp_path / "noise.mp4").write_bytes(bytes(range(1, 250)) * 40)
+    with pytest.raises(MediaError):
+        probe_video(tmp_path / "noise.mp4")
+    os.write(2, b"still open")
+    assert capfd.readouterr() == ("", "still open")
+
+
+def test_a_closed_standard_error_is_no_hindrance(goldens: Path) -> None:
+    needs_backend("decord")
+    code = (
+        "import os, sys; from dataprep.media.video import probe_video; os.close(2); "
+        "print(probe_video(sys.argv[1]).num_frames)"
+    )
+    command = [sys.executable, "-c", code, str(goldens / "videos" / "v30.mp4")]
+    assert subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout == "30\n"
