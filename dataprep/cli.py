@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import sys
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -199,6 +198,8 @@ def _add_commands(arguments: list[str]) -> None:
     called = next((argument for argument in arguments if not argument.startswith("-")), "")
     if called in {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}:
         return
+    from importlib.metadata import entry_points
+
     entries = sorted(entry_points(group="dataprep.commands"), key=lambda entry: entry.name)
     for entry in [entry for entry in entries if entry.name == called] or entries:
         app.command(name=entry.name)(entry.load())

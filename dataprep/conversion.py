@@ -34,7 +34,8 @@ from dataprep.manifests import build_manifest
 from dataprep.parts import TRAIN_SPLIT, VAL_SPLIT, Chunk, Part
 from dataprep.planning import PlanRecipe, plan_chunk
 from dataprep.pool import run_ordered
-from dataprep.rules.runner import make_encoder_from, media_root_of
+from dataprep.rules.measuring import make_encoder_from
+from dataprep.rules.runner import media_root_of
 from dataprep.shards.format import LEDGER_NAME, MANIFEST_NAME, REJECTS_NAME
 from dataprep.shards.manifest import Manifest, SourceEntry, write_manifest
 from dataprep.sources import expand_paths, read_rows

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dataprep.catalog import ModelType, get_model_type
 from dataprep.errors import ConfigError
@@ -19,7 +20,6 @@ from dataprep.templates import IGNORE_INDEX, TEMPLATES, Part, Slot, Template, Te
 from dataprep.tiling import ImageSize, TileGrid, choose_grid
 from dataprep.tokenization import (
     CONTEXT_TOKEN,
-    IdArray,
     TextTokenizer,
     TileSettings,
     assemble,
@@ -27,6 +27,9 @@ from dataprep.tokenization import (
     read_tile_settings,
     segment_texts,
 )
+
+if TYPE_CHECKING:
+    from dataprep.tokenization import IdArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

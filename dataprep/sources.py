@@ -8,7 +8,6 @@ why it cannot. Nothing is skipped but blank lines: a row that cannot be parsed i
 from __future__ import annotations
 
 import codecs
-import gzip
 import io
 import json
 import re
@@ -128,7 +127,9 @@ def _open_unpacked(path: str) -> BinaryIO:
     if packing and Path(path).is_file() and Path(path).stat().st_size == 0:
         raise EOFError(f"0 bytes are no {packing} file; was the download cut off?")
     if packing == ".gz":
-        return cast(BinaryIO, gzip.open(path))
+        import gzip
+
+        return cast(BinaryIO, io.BufferedReader(gzip.open(path), _BUFFER_BYTES))
     if packing == ".zst":
         import pyarrow  # not needed for any other file, and slow to load
 
@@ -201,7 +202,7 @@ def _mark_bom(start: SourceStart, rows: Iterator[RawRow]) -> Iterator[RawRow]:
 
 def _peek(stream: BinaryIO) -> bytes:
     """Return some of the bytes to come without taking them; none where the stream cannot look ahead."""
-    return stream.peek(1) if isinstance(stream, io.BufferedReader | gzip.GzipFile) else b""
+    return stream.peek(1) if isinstance(stream, io.BufferedReader) else b""
 
 
 def _begins_array(path: str, line: bytes) -> bool:

@@ -13,20 +13,22 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
-from tokenizers import AddedToken, Tokenizer
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dataprep.errors import ConfigError
 from dataprep.templates import CONTENT_TOKENS, CONTROL_TOKENS, IGNORE_INDEX, Part, Slot, Template, Text
 
+if TYPE_CHECKING:
+    # Lint loads this module, but numpy and tokenizers only once there are tokens to count.
+    import numpy as np
+    from numpy.typing import NDArray
+    from tokenizers import Tokenizer
+
+    IdArray: TypeAlias = NDArray[np.int32]
+
 CONTEXT_TOKEN = "<IMG_CONTEXT>"
 _IMAGE_TOKENS = ("<img>", "</img>", CONTEXT_TOKEN)
 _MEMO_ENTRIES = 200_000
-
-IdArray = NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,8 @@ class TextTokenizer:
 
     def encode_many(self, texts: Sequence[str]) -> list[IdArray]:
         """Return the ids of several texts, int32; texts seen before are not tokenized again."""
+        import numpy as np
+
         new = list({text: None for text in texts if text not in self._memo})
         if len(self._memo) + len(new) > _MEMO_ENTRIES:
             self._memo.clear()
@@ -137,6 +141,8 @@ def load_tokenizer(folder: Path) -> TextTokenizer:
             )
         raise ConfigError(f"{folder} holds no tokenizer.json; give --model a folder with the model's tokenizer")
     config = {**_read_json(folder / "special_tokens_map.json"), **_read_json(folder / "tokenizer_config.json")}
+    from tokenizers import Tokenizer
+
     try:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:
@@ -166,6 +172,8 @@ def _configure(tokenizer: Tokenizer, config: dict[str, Any], folder: Path) -> Te
 
 
 def _add_configured_tokens(tokenizer: Tokenizer, config: dict[str, Any]) -> None:
+    from tokenizers import AddedToken
+
     listed = config.get("added_tokens_decoder") or {}
     for token_id, entry in sorted(listed.items(), key=lambda item: int(item[0])):
         content = entry["content"]
@@ -239,6 +247,8 @@ def assemble(
     Returns:
         ``input_ids`` and ``labels``, int32 of equal length; labels are :data:`IGNORE_INDEX` where there is no loss.
     """
+    import numpy as np
+
     ids: list[IdArray] = [] if tokenizer.bos_id is None else [np.array([tokenizer.bos_id], dtype=np.int32)]
     labels: list[IdArray] = [np.full(len(bos), IGNORE_INDEX, dtype=np.int32) for bos in ids]
     end_ids = tokenizer.encode_many([template.end])[0]

@@ -11,8 +11,6 @@ from __future__ import annotations
 import re
 import struct
 
-from PIL import Image
-
 from dataprep.media.pillow import PILLOW_ERRORS, quiet
 
 ORIENTATION_TAG = 0x0112
@@ -84,6 +82,8 @@ def _scan_directory(tiff: bytes) -> tuple[bool, int | None]:
 
 
 def _ask_pillow(block: bytes) -> int | None:
+    from PIL import Image
+
     exif = Image.Exif()
     try:
         with quiet():

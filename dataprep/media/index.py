@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dataprep.errors import MediaError
-from dataprep.media.fetch import fetch_url
 from dataprep.media.headers import ImageHeader
 from dataprep.media.probe import probe_image_bytes, probe_image_file
 from dataprep.media.resolve import MediaRoot, Resolved
@@ -91,6 +90,8 @@ class MediaIndex:
             resolved = self._policy.resolve(ref.source)
             data = resolved.data
             if resolved.kind == "url":
+                from dataprep.media.fetch import fetch_url  # brings the whole of HTTP and TLS along
+
                 data = fetch_url(resolved.source, allow_private=self._allow_private_urls)
             return self._probe(ref, resolved, data)
         except MediaError as error:

@@ -15,12 +15,13 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO
-
-from PIL import Image, UnidentifiedImageError
+from typing import TYPE_CHECKING, BinaryIO
 
 from dataprep.errors import MediaError
 from dataprep.media.files import describe_foreign_bytes
+
+if TYPE_CHECKING:
+    from PIL import Image  # loaded with the first image that needs it
 
 # Pillow refuses an image above twice its warning level of 89,478,485 pixels; we draw the same line.
 DEFAULT_MAX_PIXELS = 178_956_970
@@ -51,6 +52,8 @@ _GLOBAL_STATE = threading.RLock()
 @contextmanager
 def quiet(max_pixels: int = DEFAULT_MAX_PIXELS) -> Iterator[None]:
     """Silence warnings and set Pillow's pixel limit for the time of the block, for one thread at a time."""
+    from PIL import Image
+
     with _GLOBAL_STATE, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         before = Image.MAX_IMAGE_PIXELS
@@ -73,6 +76,8 @@ def open_image(source: bytes | BinaryIO, name: str, *, max_pixels: int = DEFAULT
         MediaError: With reason ``empty``, ``too-large``, ``truncated-header``, ``lfs-pointer``,
             ``unsupported-format``, ``not-an-image`` or ``unreadable``.
     """
+    from PIL import Image, UnidentifiedImageError
+
     file = io.BytesIO(source) if isinstance(source, bytes) else source
     try:
         with quiet(max_pixels):

@@ -11,9 +11,7 @@ from __future__ import annotations
 import io
 import os
 from pathlib import Path
-from typing import BinaryIO
-
-from PIL import Image
+from typing import TYPE_CHECKING, BinaryIO
 
 from dataprep.errors import MediaError
 from dataprep.media.ending import END_BYTES, check_all_pixels_are_there, has_usual_end
@@ -21,6 +19,9 @@ from dataprep.media.exif import ORIENTATION_TAG, normalise_orientation
 from dataprep.media.files import LFS_POINTER_MAGIC, describe_foreign_bytes, open_regular_file
 from dataprep.media.headers import WINDOW_BYTES, ImageHeader, OddHeader, Window, parse_header
 from dataprep.media.pillow import DEFAULT_MAX_PIXELS, PILLOW_ERRORS, check_pixels, open_image, quiet
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 # Formats whose frames Pillow counts while it opens the file.
 _COUNTED_FORMATS = frozenset({"MPO", "PNG", "WEBP", "AVIF"})

@@ -18,16 +18,16 @@ from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
-from PIL import Image
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dataprep.errors import ConfigError, MediaError
 from dataprep.media.files import LFS_POINTER_MAGIC, describe_foreign_bytes, open_regular_file
 
-Frame = npt.NDArray[np.uint8]
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Frame: TypeAlias = npt.NDArray[np.uint8]
 
 # How often decord asks again for frames that it has not decoded at the end of a file: its own default, fixed here so
 # that a damaged file ends in an error after a fraction of a second whatever the environment says.
@@ -135,6 +135,8 @@ def read_frames(path: str | Path, indices: Sequence[int]) -> list[Frame]:
 
 def frame_to_png(frame: Frame) -> bytes:
     """Encode an RGB frame of shape (height, width, 3) as PNG: the same bytes for the same pixels and Pillow."""
+    from PIL import Image
+
     buffer = io.BytesIO()
     Image.fromarray(frame).save(buffer, format="PNG", compress_level=6, optimize=False)
     return buffer.getvalue()

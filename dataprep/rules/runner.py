@@ -7,29 +7,27 @@ converts, and every reject of conversion is a finding of lint.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dataprep.catalog import get_model_type
 from dataprep.config import LintConfig, RowConfig, RuleConfig
-from dataprep.corpus import Corpus, Wanted
-from dataprep.encode import Encoder, Layout, VideoSize, lay_out, make_encoder
-from dataprep.errors import ConfigError, RuleCrash
-from dataprep.findings import CorpusProblem, Finding, Severity
+from dataprep.corpus import Wanted
+from dataprep.errors import RuleCrash
+from dataprep.findings import Finding, Severity
 from dataprep.formats.reading import read_record
 from dataprep.media.index import MediaIndex
-from dataprep.media.pixels import read_pixels
-from dataprep.media.video import choose_frames
 from dataprep.records import hash_row, hash_text
-from dataprep.rules.base import CheckedRow, CorpusRule, Level, Rule, RuleContext
-from dataprep.rules.corpus.unused_baseline_entry import UnusedBaselineEntry
+from dataprep.rules.base import CheckedRow, Level, Rule, RuleContext
 from dataprep.rules.facts import FactCollector, wanted_facts
 from dataprep.rules.selection import severities_for
-from dataprep.rules.spans import part_tokens
 from dataprep.rules.table import RULES
 from dataprep.sources import RawRow, parse_row
-from dataprep.tokenization import segment_texts
+
+if TYPE_CHECKING:
+    from dataprep.encode import Encoder
 
 UP_TO_MEDIA = frozenset({Level.SHAPE, Level.TEXT, Level.MEDIA})
 FOR_CONVERSION = UP_TO_MEDIA | {Level.TOKENS}
@@ -72,8 +70,13 @@ class RowChecker:
     def check_all(self, raws: Sequence[RawRow]) -> list[CheckedRow]:
         """Check several rows; their text is tokenized in one batch."""
         rows = [self._check_untokenized(raw) for raw in raws]
-        if Level.TOKENS in self.levels:
-            self._check_lengths([row for row in rows if row.record is not None and not row.has_errors])
+        if self._encoder is not None and Level.TOKENS in self.levels:
+            from dataprep.rules.measuring import measure
+
+            sound = [row for row in rows if row.record is not None and not row.has_errors]
+            measure(sound, self._encoder, exif=self.context.exif)
+            for row in sound:
+                self._run(Level.TOKENS, row)
         for row in rows:
             row.findings.sort(key=lambda finding: finding.severity.rank)
         return rows
@@ -92,36 +95,12 @@ class RowChecker:
             row.videos = [self.media.look_up(ref) for ref in row.record.videos]
             self._run(Level.MEDIA, row)
         if row.record is not None and Level.PIXELS in self.levels:
+            from dataprep.media.pixels import read_pixels
+
             row.pixels = [read_pixels(facts) for facts in row.images]
+
             self._run(Level.PIXELS, row)
         return row
-
-    def _check_lengths(self, rows: Sequence[CheckedRow]) -> None:
-        encoder = self._encoder
-        assert encoder is not None
-        layouts = [self._lay_out(row, encoder) for row in rows]
-        texts = [segment_texts(layout.parts) for layout in layouts]
-        segments = iter(encoder.tokenizer.encode_many([text for group in texts for text in group]))
-        for row, layout, group in zip(rows, layouts, texts, strict=True):
-            row.layout = layout
-            slots = layout.slot_tokens(encoder.settings.tiles.tokens_per_tile)
-            row.num_image_tokens = sum(slots)
-            row.part_tokens = part_tokens(layout.parts, [len(next(segments)) for _ in group], slots)
-            bos = 0 if encoder.tokenizer.bos_id is None else 1
-            row.num_tokens = bos + sum(row.part_tokens)
-            self._run(Level.TOKENS, row)
-
-    def _lay_out(self, row: CheckedRow, encoder: Encoder) -> Layout:
-        sizes = [facts.image_size(exif=self.context.exif) for facts in row.images]
-        videos = [facts.video for facts in row.videos if facts.video is not None]
-        count = encoder.settings.video_frames
-        frames = [tuple(choose_frames(video.num_frames, num_segments=count)) for video in videos]
-        return lay_out(
-            row.checked_record,
-            encoder.settings,
-            image_sizes=[size for size in sizes if size is not None],
-            video_sizes=[VideoSize(v.width, v.height, chosen) for v, chosen in zip(videos, frames, strict=True)],
-        )
 
     def _run(self, level: Level, row: CheckedRow) -> None:
         row_hash = row.findings[0].row_hash if row.findings else b""
@@ -167,29 +146,10 @@ class CheckerRecipe:
         severities_for(self.rules, "")  # fail on a bad selector here
         encoder = None
         if Level.TOKENS in self.levels:
+            from dataprep.rules.measuring import make_encoder_from
+
             encoder = make_encoder_from(self.config)
         return CheckerSet(self, encoder)
-
-
-def make_encoder_from(config: RowConfig) -> Encoder:
-    """Return the encoder that a configuration asks for.
-
-    Raises:
-        ConfigError: If model type or model folder are missing or cannot be used.
-    """
-    if config.model_type is None:
-        raise ConfigError("no model type; add --for with one of the eleven model types")
-    if config.model is None:
-        raise ConfigError("no model folder; add --model with the folder that holds the model's tokenizer")
-    return make_encoder(
-        config.model_type,
-        config.model,
-        max_num=config.max_num,
-        system=config.system,
-        box_style=config.box_style,
-        missing_image_tag=config.missing_image_tag,
-        video_frames=config.video_frames,
-    )
 
 
 class CheckerSet:
@@ -258,71 +218,3 @@ class CheckerSet:
 def media_root_of(path: str, config: RowConfig) -> Path:
     """Return the folder that the media paths of a data file are relative to."""
     return config.media_root or (Path.cwd() if path == "-" else Path(path).parent)
-
-
-def check_corpus(corpus: Corpus, recipe: CheckerRecipe) -> Iterator[list[Finding]]:
-    """Yield what the rules about whole data sets find, each finding as a list of one.
-
-    Raises:
-        RuleCrash: If a rule raises.
-    """
-    config = recipe.config
-    context = RuleContext(
-        model_type=None if config.model_type is None else get_model_type(config.model_type), exif=config.exif
-    )
-    severities = {path: severities_for(recipe.rules, path) for path in corpus.paths}
-    for code, rule in RULES.items():
-        if not issubclass(rule, CorpusRule) or rule.level not in recipe.levels:
-            continue
-        if not any(code in chosen for chosen in severities.values()):
-            continue
-        problems = rule().check_corpus(corpus, context)
-        while (problem := _next_problem(code, problems, corpus)) is not None:
-            severity = severities[problem.location.path].get(code)
-            if severity is not None:
-                # One by one: a data set may hold a million rows twice.
-                yield [
-                    Finding(
-                        code=code,
-                        name=rule.name,
-                        severity=severity,
-                        location=problem.location,
-                        field=problem.field,
-                        message=problem.message,
-                        help=problem.help,
-                    )
-                ]
-
-
-def _next_problem(code: str, problems: Iterator[CorpusProblem], corpus: Corpus) -> CorpusProblem | None:
-    try:
-        return next(problems, None)
-    except Exception as error:
-        raise RuleCrash(code, ", ".join(corpus.paths)) from error
-
-
-def check_unused(path: str, unmet: Callable[[Iterable[str]], Iterable[object]], recipe: CheckerRecipe) -> list[Finding]:
-    """Return the findings of C704: one for each entry of a baseline that accepts nothing.
-
-    Args:
-        path: The baseline.
-        unmet: Gives the entries for some codes that no finding needed.
-        recipe: What ran.
-    """
-    code = "C704"
-    severities = severities_for(recipe.rules, path)
-    if code not in severities:
-        return []
-    ran = [other for other in severities if RULES[other].level in recipe.levels and other != code]
-    return [
-        Finding(
-            code=code,
-            name=UnusedBaselineEntry.name,
-            severity=severities[code],
-            location=problem.location,
-            field=problem.field,
-            message=problem.message,
-            help=problem.help,
-        )
-        for problem in UnusedBaselineEntry().check_entries(path, unmet(ran))
-    ]

@@ -13,7 +13,7 @@ import pytest
 
 from dataprep import __version__, convert, open_shards
 from dataprep.manifests import fingerprints
-from dataprep.rules.runner import make_encoder_from
+from dataprep.rules.measuring import make_encoder_from
 from dataprep.shards.manifest import Fingerprints
 from schemas import load_schema
 from tests.dataprep.conversions import GOLDENS, image_row, make_options, read_ledger, text_row, write_png, write_rows

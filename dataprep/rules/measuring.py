@@ -1,0 +1,67 @@
+"""Count the tokens of rows, as conversion will: render them, tokenize the texts in one batch, add the image tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dataprep.config import RowConfig
+from dataprep.encode import Encoder, Layout, VideoSize, lay_out, make_encoder
+from dataprep.errors import ConfigError
+from dataprep.media.video import choose_frames
+from dataprep.rules.base import CheckedRow
+from dataprep.rules.spans import part_tokens
+from dataprep.tokenization import segment_texts
+
+
+def make_encoder_from(config: RowConfig) -> Encoder:
+    """Return the encoder that a configuration asks for.
+
+    Raises:
+        ConfigError: If model type or model folder are missing or cannot be used.
+    """
+    if config.model_type is None:
+        raise ConfigError("no model type; add --for with one of the eleven model types")
+    if config.model is None:
+        raise ConfigError("no model folder; add --model with the folder that holds the model's tokenizer")
+    return make_encoder(
+        config.model_type,
+        config.model,
+        max_num=config.max_num,
+        system=config.system,
+        box_style=config.box_style,
+        missing_image_tag=config.missing_image_tag,
+        video_frames=config.video_frames,
+    )
+
+
+def measure(rows: Sequence[CheckedRow], encoder: Encoder, *, exif: str) -> None:
+    """Fill in the layout and the numbers of tokens of rows without errors.
+
+    Args:
+        rows: Rows that were taken up to the level of media.
+        encoder: Renders and tokenizes.
+        exif: ``ignore`` or ``apply`` the EXIF orientation of images.
+    """
+    layouts = [_lay_out(row, encoder, exif) for row in rows]
+    texts = [segment_texts(layout.parts) for layout in layouts]
+    segments = iter(encoder.tokenizer.encode_many([text for group in texts for text in group]))
+    for row, layout, group in zip(rows, layouts, texts, strict=True):
+        row.layout = layout
+        slots = layout.slot_tokens(encoder.settings.tiles.tokens_per_tile)
+        row.num_image_tokens = sum(slots)
+        row.part_tokens = part_tokens(layout.parts, [len(next(segments)) for _ in group], slots)
+        bos = 0 if encoder.tokenizer.bos_id is None else 1
+        row.num_tokens = bos + sum(row.part_tokens)
+
+
+def _lay_out(row: CheckedRow, encoder: Encoder, exif: str) -> Layout:
+    sizes = [facts.image_size(exif=exif) for facts in row.images]
+    videos = [facts.video for facts in row.videos if facts.video is not None]
+    count = encoder.settings.video_frames
+    frames = [tuple(choose_frames(video.num_frames, num_segments=count)) for video in videos]
+    return lay_out(
+        row.checked_record,
+        encoder.settings,
+        image_sizes=[size for size in sizes if size is not None],
+        video_sizes=[VideoSize(v.width, v.height, chosen) for v, chosen in zip(videos, frames, strict=True)],
+    )
