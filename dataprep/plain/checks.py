@@ -26,7 +26,7 @@ COVERED = frozenset((
 ))  # fmt: skip
 """Rules of rows, up to the level of media, that have nothing to say about a plain row."""
 
-RISKY = re.compile(rb"<\s*(?:[|!]|/?\s*(?:im|vid|pic|aud|box|bound|bbox|ref|obj|quad|s\s*/?>|unk))", re.IGNORECASE)
+RISKY = re.compile(rb"<\s*(?:[|!\\\x80-\xff]|/?\s*(?:im|vid|pic|aud|box|bound|bbox|ref|obj|quad|s\s*/?>|unk))", re.IGNORECASE)
 """What may be a tag or a control token, however it is spelled; a ``<`` that begins none of these means nothing."""
 
 Tally: TypeAlias = tuple[int, int]
@@ -105,7 +105,7 @@ class PlainChecks:
                     all_tags += num_tags
                     continue
                 num_keys = -4 * len(objects)  # keys inside a text are none of the row's
-            text, count = query + answer, len(objects)
+            text, count = f"{query}\n{answer}", len(objects)
             num_boxes, num_captions = text.count(BBOX), text.count(REF_OBJECT)
             for entry in objects:
                 x1, y1, x2, y2 = entry.bbox
@@ -169,7 +169,7 @@ def _read_turns(row: Any, query: str, answer: str) -> _Read | None:
     answers = [*(earlier for _, earlier in row.history), answer]
     if any(map(str.isspace, answers)):
         return None
-    return "".join(queries), "".join(answers), row.images, len(queries), 0
+    return "\n".join(queries), "\n".join(answers), row.images, len(queries), 0
 
 
 def _read_messages(row: Any) -> _Read | None:
@@ -194,7 +194,7 @@ def _read_entries(entries: list[Any], images: Any) -> _Read | None:
     queries, answers = [entry.content for entry in users], [entry.content for entry in assistants]
     if not are_filled(answers) or not all(queries[1:]):
         return None
-    return "".join(queries), "".join(answers), images, len(queries), num_keys
+    return "\n".join(queries), "\n".join(answers), images, len(queries), num_keys
 
 
 def _count_joined(images: Any) -> int:
