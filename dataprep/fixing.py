@@ -26,7 +26,7 @@ from dataprep.rules.base import CheckedRow
 from dataprep.rules.fixes import apply_fixes
 from dataprep.rules.runner import CheckerRecipe, CheckerSet, RowChecker
 from dataprep.shards.atomic import atomic_file
-from dataprep.sources import RawRow, read_rows
+from dataprep.sources import RawRow, parse_row, read_rows
 
 MOST_ROUNDS = 10
 """How often one row is checked and mended; real rows need two."""
@@ -158,7 +158,10 @@ def _describe(fix: Fix, fixes: list[tuple[str, Fix]]) -> AppliedFix:
 
 def _copy(raw: RawRow) -> bytes:
     """Return a row as it stands, on one line: line breaks of valid JSON stand outside its texts."""
-    text = _LINE_BREAK.sub(b" ", raw.text) if b"\n" in raw.text or b"\r" in raw.text else raw.text
+    text = raw.text
+    if b"\n" in text:
+        # In a row that cannot be parsed, a break may stand inside a text: as a space it would mend the row in silence.
+        text = _LINE_BREAK.sub(b" ", text) if parse_row(raw)[1] is None else text.replace(b"\n", b"\r")
     return _BOM + text if raw.starts_with_bom else text
 
 

@@ -29,7 +29,7 @@ _CHUNK_BYTES = 1 << 20
 _BUFFER_BYTES = 1 << 20
 _NO_SPACE = re.compile(rb"[^ \t\r\n]")
 _STRUCTURE = re.compile(rb'["\[\]{},]')
-_STRING_END = re.compile(rb'(?:[^"\\]|\\.)*"', re.DOTALL)
+_STRING_END = re.compile(rb'(?:[^"\\]++|\\.)*+"', re.DOTALL)  # possessive: nothing is kept to come back to
 _SUFFIXES = {".jsonl", ".json", ".ndjson"}
 
 

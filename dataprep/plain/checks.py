@@ -26,7 +26,11 @@ COVERED = frozenset((
 ))  # fmt: skip
 """Rules of rows, up to the level of media, that have nothing to say about a plain row."""
 
-RISKY = re.compile(rb"<\s*(?:[|!\\\x80-\xff]|/?\s*(?:im|vid|pic|aud|box|bound|bbox|ref|obj|quad|s\s*/?>|unk))", re.IGNORECASE)
+RISKY = re.compile(
+    rb"< *(?:[|!\\\x00-\x1f\x7f-\xff]"
+    rb"|/? *(?:[\\\x00-\x1f\x7f-\xff]|im|vid|pic|aud|box|bound|bbox|ref|obj|quad|s\s*/?>|unk))",
+    re.IGNORECASE,
+)
 """What may be a tag or a control token, however it is spelled; a ``<`` that begins none of these means nothing."""
 
 Tally: TypeAlias = tuple[int, int]

@@ -18,6 +18,7 @@ from pathlib import Path
 import msgspec
 
 from dataprep.corpus import BBOX_TYPE_CODES, NO_RECORD, OTHER_BBOX_TYPE, Facts, Wanted
+from dataprep.grounding import BoxCodec
 from dataprep.media.index import MediaFacts
 from dataprep.records import GroundedObject, Record
 from dataprep.rules.base import CheckedRow, Level
@@ -26,6 +27,7 @@ from dataprep.tags import BBOX, REF_OBJECT
 
 _BOX_CODES = ("G412", "G413", "G414", "G415", "G419", "G420", "G421")
 _LEAK_CODES = ("D504", "D505", "D506")
+_CODEC = BoxCodec()
 _SHOWN_CHARACTERS = 60
 _LONGEST_NAME = 255
 _MOST_ANSWERS_PER_CHUNK = 4
@@ -152,7 +154,7 @@ class FactCollector:
 
     def _add_conversation(self, record: Record, media: Sequence[MediaFacts]) -> None:
         texts: list[object] = [text for turn in record.turns for text in (turn.query, turn.response)]
-        answer = texts[-1] if not record.objects else _fill_in(texts, record.objects)
+        answer = texts[-1] if not record.objects else _fill_in(texts, record.objects, media)
         question = 0
         if media:
             keys = [facts.data or facts.relative or facts.ref.source for facts in media]
@@ -231,7 +233,7 @@ def canonical_hash(text: bytes) -> int:
         return hash(text)  # what is no JSON is compared as it is written
 
 
-def _fill_in(texts: list[object], objects: Sequence[GroundedObject]) -> object:
+def _fill_in(texts: list[object], objects: Sequence[GroundedObject], media: Sequence[MediaFacts]) -> object:
     """Put beside each text with tags the captions and boxes that they stand for, in place; return the last one."""
     num_captions = num_boxes = 0
     for index, text in enumerate(texts):
@@ -240,9 +242,21 @@ def _fill_in(texts: list[object], objects: Sequence[GroundedObject]) -> object:
         if captions or boxes:
             named = objects[num_captions : num_captions + captions]
             placed = objects[num_boxes : num_boxes + boxes]
-            texts[index] = (text, *[o.caption for o in named], *[(o.boxes, o.bbox_type, o.image) for o in placed])
+            texts[index] = (text, *[o.caption for o in named], *[_place(o, media) for o in placed])
             num_captions, num_boxes = num_captions + captions, num_boxes + boxes
     return texts[-1]
+
+
+def _place(entry: GroundedObject, media: Sequence[MediaFacts]) -> object:
+    """Return what the model is taught of an object's boxes: equal for one box in whatever coordinates."""
+    header = media[entry.image].header if entry.image < len(media) else None
+    if header is not None:
+        try:
+            boxes = [_CODEC.to_model(box, entry.bbox_type, header.width, header.height) for box in entry.boxes]
+        except (ArithmeticError, ValueError):  # numbers of hundreds of digits
+            return entry.boxes, entry.bbox_type, entry.image
+        return tuple(map(tuple, boxes)), entry.image
+    return entry.boxes, entry.bbox_type, entry.image
 
 
 def _file_key(facts: MediaFacts) -> int:

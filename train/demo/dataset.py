@@ -107,11 +107,12 @@ def is_held_out(scene: Scene) -> bool:
 
 def _rows(family: str, scenes: list[Scene], images: list[str], config: DatasetConfig) -> list[Json]:
     rng = random.Random(f"questions/{family}/{config.seed}")
-    return [
+    rows = [
         training_row(rng, scene, image)
         for _ in range(config.rows_per_scene)
         for scene, image in zip(scenes, images, strict=True)
     ]
+    return list({json.dumps(row): row for row in rows}.values())  # a question that was drawn twice is asked once
 
 
 def _train_lines(

@@ -167,7 +167,7 @@ def _lint(dataset: Dataset) -> tuple[Finding, ...]:
             f"lint missed {sorted(planted - found)} and reported {sorted(found - planted)} beside the planted defects; "
             "this is a bug of dataprep, please report it"
         )
-    return tuple(report.findings)
+    return tuple(finding for finding in report.findings if finding.severity is Severity.ERROR)
 
 
 def _convert(out: Path, dataset: Dataset) -> tuple[Manifest, Manifest]:

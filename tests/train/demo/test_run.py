@@ -21,7 +21,8 @@ from train.errors import TrainError
 
 def test_every_row_is_accounted_for(demo: DemoResult, demo_config: DemoConfig) -> None:
     first, second = (manifest.ledger for manifest in demo.manifests)
-    assert first.rows_in == first.converted == SMALL.num_first_scenes * SMALL.rows_per_scene
+    # A question that was drawn twice for one picture is asked once.
+    assert SMALL.num_first_scenes < first.rows_in == first.converted <= SMALL.num_first_scenes * SMALL.rows_per_scene
     assert second.rejected == len(demo.dataset.planted)
     assert first.rows_in + second.rows_in == demo.dataset.num_rows
     assert sorted(second.by_code) == sorted(demo.dataset.planted.values())
