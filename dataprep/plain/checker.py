@@ -60,15 +60,14 @@ class PlainChecker:
     def check(self, block: Block, collector: FactCollector) -> ChunkVerdict:
         """Check a block; ``collector`` is to be given all of its rows."""
         accepted = self._acceptor.accept(block)
-        lines, rows = accepted.lines, accepted.rows
+        rows = accepted.rows
         formats = self._count_formats(rows)
-        if None not in formats and not self._has_media and not collector.wants_records:
-            collector.add_texts(range(block.location.line, block.location.line + len(lines)), lines)
-            return ChunkVerdict(self._path, len(lines), formats, [], collector.finish())
+        if None not in formats and not self._has_media and not collector.wants_texts:
+            return ChunkVerdict(self._path, len(rows), formats, [], collector.finish())
         formats.pop(None, None)
         found: list[tuple[int, list[Finding]]] = []
         number = 0
-        for raw, row in _rows_of(block, lines, rows):
+        for raw, row in _rows_of(block, accepted.lines, rows):
             if row is None or not self._take(raw, row, collector):
                 checked = self._checker.check(raw)
                 collector.add(checked)
