@@ -132,7 +132,7 @@ class Acceptor:
         kinds = set(map(type, rows))
         if len(kinds) == 1 and (shape := self._shape_of.get(kinds.pop())) is not None:
             num_keys, num_tags = self._account(shape, rows)
-            # A row that was refused leaves more in the bytes than is accounted for.
+            # Every row leaves at least in the bytes what is accounted for: equal sums are equal for each.
             if scan.agrees(num_keys, num_tags):
                 return
         lines = _split_lines(text)
@@ -144,12 +144,12 @@ class Acceptor:
                     rows[index] = None
 
     def _account(self, shape: Shape, rows: list[Any]) -> Tally:
-        """Replace rows that are not plain by None, and return what the others account for."""
+        """Replace rows that are not plain by None, and return what all of them account for at least."""
         if shape.is_text_only:
             num_keys, num_tags = refuse_blank(shape.row_format, rows)
         else:
             num_keys, num_tags = self._checks.check_all(shape.row_format, rows)
-        num_keys += len(shape.required) * sum(row is not None for row in rows)
+        num_keys += len(shape.required) * len(rows)
         for name in shape.names:
             num_keys += sum(getattr(row, name, msgspec.UNSET) is not msgspec.UNSET for row in rows)
         return num_keys, num_tags
