@@ -117,10 +117,10 @@ class PlainChecks:
                 num_captions += answer.count(REF_OBJECT)
             for entry in objects:
                 x1, y1, x2, y2 = entry.bbox
-                if x1 < x2 and y1 < y2 and entry.image < num_images:
-                    if entry.bbox_type == "real" or (x2 if x2 > y2 else y2) <= _BOX_LIMITS[entry.bbox_type]:
-                        continue
-                break
+                if x1 >= x2 or y1 >= y2 or entry.image >= num_images:
+                    break
+                if entry.bbox_type != "real" and (x2 if x2 > y2 else y2) > _BOX_LIMITS[entry.bbox_type]:
+                    break
             else:
                 names = {normal[entry.caption] for entry in objects}
                 # Objects of one name may be one object twice, or may be told apart by nothing.
