@@ -12,7 +12,7 @@ from itertools import islice
 from typing import BinaryIO
 
 from dataprep.findings import Location
-from dataprep.sources import RawRow, open_rows, read_array
+from dataprep.sources import RawRow, finish_line, open_rows, read_array
 
 LINES_BYTES = 128 << 10
 """Bytes of lines in a block, to the end of the line: few enough to stay in a core's cache while they are scanned."""
@@ -51,7 +51,7 @@ class Block:
 
 
 def read_blocks(path: str) -> Iterator[Block | list[RawRow]]:
-    """Yield all rows of a data file in order, as blocks of lines or, from an array, as lists of rows.
+    """Yield all rows of a data file in order, as blocks of lines or, from an array or too long, as lists of rows.
 
     Raises:
         SourceError: If the file cannot be opened or read.
@@ -65,11 +65,22 @@ def read_blocks(path: str) -> Iterator[Block | list[RawRow]]:
             yield from _cut_lines(start.location, start.line, start.stream, has_bom=start.has_bom)
 
 
-def _cut_lines(start: Location, head: bytes, stream: BinaryIO, *, has_bom: bool) -> Iterator[Block]:
+def _cut_lines(start: Location, head: bytes, stream: BinaryIO, *, has_bom: bool) -> Iterator[Block | list[RawRow]]:
     number = start.line
     while text := head + stream.read(max(0, LINES_BYTES - len(head))):
         if not text.endswith(b"\n"):
-            text += stream.readline()
+            cut = text.rfind(b"\n") + 1
+            line, is_too_long = finish_line(text[cut:], stream)
+            text = text[:cut]
+            if is_too_long:
+                if text:
+                    yield Block(Location(start.path, number), text, starts_with_bom=has_bom)
+                    number += count_line_ends(text)
+                row = RawRow(Location(start.path, number), line, has_bom and not text, is_too_long=True)
+                yield [row]
+                number, head, has_bom = number + 1, b"", False
+                continue
+            text += line
         yield Block(Location(start.path, number), text, starts_with_bom=has_bom)
         number += count_line_ends(text)
         head, has_bom = b"", False
