@@ -81,7 +81,7 @@ class Acceptor:
             rows = [self._parse_line(text) for text in texts]
             self._check_each(rows, texts)
             for index, raw in enumerate(raws):
-                if raw.starts_with_bom or raw.is_unclosed or raw.foreign:
+                if raw.starts_with_bom or raw.is_unclosed or raw.is_too_long or raw.foreign:
                     rows[index] = None
             return rows
 
