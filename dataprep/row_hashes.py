@@ -14,7 +14,7 @@ from pathlib import Path
 from dataprep.findings import Finding
 from dataprep.parsing import parse_row
 from dataprep.records import hash_row, hash_text
-from dataprep.sources import RawRow, read_rows
+from dataprep.sources import RawRow, read_rows_at
 
 MOST_AT_ONCE = 50_000
 
@@ -45,10 +45,5 @@ def with_row_hashes(groups: Iterable[list[Finding]]) -> Iterator[list[Finding]]:
 
 
 def _read_hashes(path: str, lines: set[int]) -> Iterator[tuple[tuple[str, int], bytes]]:
-    left = len(lines)
-    for raw in read_rows(path):
-        if raw.location.line in lines:
-            yield (path, raw.location.line), hash_raw(raw)
-            left -= 1
-            if not left:
-                return
+    for raw in read_rows_at(path, lines):
+        yield (path, raw.location.line), hash_raw(raw)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import codecs
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -110,6 +110,17 @@ def read_rows(path: str) -> Iterator[RawRow]:
             yield start.foreign_row()
         else:
             yield from read_array(start) if start.is_array else _mark_bom(start, _read_lines(start))
+
+
+def read_rows_at(path: str, lines: Iterable[int]) -> Iterator[RawRow]:
+    """Yield the rows that stand on some lines, in order; reads no further than the last of them."""
+    wanted = set(lines)
+    for row in read_rows(path) if wanted else ():
+        if row.location.line in wanted:
+            wanted.discard(row.location.line)
+            yield row
+            if not wanted:
+                return
 
 
 def _mark_bom(start: SourceStart, rows: Iterator[RawRow]) -> Iterator[RawRow]:

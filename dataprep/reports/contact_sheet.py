@@ -23,7 +23,7 @@ from dataprep.parsing import parse_row
 from dataprep.records import GroundedObject, Record
 from dataprep.reports.visible import make_visible
 from dataprep.rules.runner import media_root_of
-from dataprep.sources import RawRow, read_rows
+from dataprep.sources import RawRow, read_rows_at
 from dataprep.spaces import FileSpaces, Hypothesis, unit_corners
 
 MOST_FILES = 8
@@ -96,14 +96,8 @@ def _draw_file(data_file: str, lines: Sequence[int], report: LintReport, config:
 
 
 def _read_some(data_file: str, lines: Sequence[int]) -> Iterator[RawRow]:
-    wanted = set(lines)
     try:
-        for raw in read_rows(data_file):
-            if raw.location.line in wanted:
-                wanted.discard(raw.location.line)
-                yield raw
-            if not wanted:
-                return
+        yield from read_rows_at(data_file, lines)
     except DataprepError:
         return  # lint has read the file, and said so
 

@@ -20,7 +20,7 @@ from dataprep.media.index import MediaIndex
 from dataprep.parsing import parse_row
 from dataprep.records import Record
 from dataprep.rules.runner import media_root_of
-from dataprep.sources import RawRow, read_rows
+from dataprep.sources import RawRow, read_rows_at
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -55,16 +55,10 @@ def draw_thumbnails(findings: Iterable[Finding], config: LintConfig) -> dict[tup
 
 
 def _read_some(path: str, lines: Iterable[int]) -> Iterator[RawRow]:
-    remaining = set(lines)
     try:
-        for row in read_rows(path):
-            if row.location.line in remaining:
-                remaining.discard(row.location.line)
-                yield row
-            if not remaining:
-                return
+        yield from read_rows_at(path, lines)
     except DataprepError:
-        return  # lint itself has said so
+        return  # lint has read the file, and said so
 
 
 def _draw(row: RawRow, finding: Finding, media: MediaIndex, config: LintConfig) -> str | None:
