@@ -86,10 +86,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         options.json.write_text(json.dumps([asdict(line) for line in lines], indent=2) + "\n", encoding="utf-8")
 
 
-def best(*functions: Callable[[], object], rounds: int = ROUNDS) -> list[tuple[float, float]]:
+def best(*functions: Callable[[], object], rounds: int | None = None) -> list[tuple[float, float]]:
     """Return the smallest wall and CPU seconds of each function; they take turns."""
     times: list[list[tuple[float, float]]] = [[] for _ in functions]
-    for _ in range(rounds):
+    for _ in range(rounds or ROUNDS):
         for function, taken in zip(functions, times, strict=True):
             wall, cpu = time.perf_counter(), time.process_time()
             function()
