@@ -37,6 +37,9 @@ Tally: TypeAlias = tuple[int, int]
 """Keys inside the fields of rows, and tags that stand where they belong: what must be found in the rows' bytes."""
 Size: TypeAlias = tuple[int, int]
 
+_Read: TypeAlias = tuple[str, str, Any, int, int]
+"""Queries and answers of all turns, each joined; images; number of turns; keys inside the turns."""
+
 _decode_objects = msgspec.json.Decoder(list[PlainObject] | None).decode
 _SPACED_KEY = re.compile(r'"\s+:')
 _BOX_LIMITS = {"norm_1": 1, "norm_1000": 1000}
@@ -62,75 +65,94 @@ class PlainChecks:
             "conversations": _read_conversations,
         }
 
-    def check_all(self, row_format: str, rows: list[Any]) -> Tally:  # noqa: PLR0915
+    def check_all(self, row_format: str, rows: list[Any]) -> Tally:
         """Replace rows that are not plain by None, and return what the others account for, added up.
-
-        One long function, because calls would be most of its cost.
 
         Args:
             row_format: ``native``, ``alpaca``, ``messages`` or ``conversations``.
             rows: Parsed rows of that format.
         """
-        is_native, read_row = row_format == "native", self._read_row[row_format]
-        most_images, unset, normal = self._most_images, msgspec.UNSET, _NORMAL
+        read_row, may_be_short = self._read_row[row_format], row_format == "native"
         all_keys = all_tags = 0
         for index, row in enumerate(rows):
-            if is_native and not row.history:
-                query, answer, images, num_turns = row.query or "", row.response, row.images, 1
+            # The usual row with boxes without a call for each of its parts: twice as fast.
+            if may_be_short and not row.history and type(row.objects) is list and type(row.images) is list:
+                tally = self._check_boxed(row)
+                if tally is not None:
+                    all_keys, all_tags = all_keys + tally[0], all_tags + tally[1]
+                    continue
+            tally = self._check_row(row, read_row(row))
+            if tally is None:
+                rows[index] = None
             else:
-                read = read_row(row)
-                if read is None:
-                    rows[index] = None
-                    continue
-                query, answer, images, num_turns, num_keys = read
-                all_keys += num_keys
-            objects = row.objects
-            if answer.isspace():
-                rows[index] = None
-                continue
-            if not images and not objects:
-                continue
-            num_images = len(images) if type(images) is list else _count_joined(images)
-            num_tags = query.count(IMAGE)
-            if (num_tags != num_images and (num_tags or num_turns > 1)) or not 0 <= num_images <= most_images:
-                rows[index] = None
-                continue
-            if num_images and not (images[0] and not images[0].isspace() if num_images == 1 else are_filled(images)):
-                rows[index] = None
-                continue
-            if not objects:
-                all_tags += num_tags
-                continue
-            num_keys = 0
-            if type(objects) is str:
-                objects = objects_of(objects)
-                if not objects:
-                    rows[index] = None if objects is None else row
-                    all_tags += num_tags
-                    continue
-                num_keys = -4 * len(objects)  # keys inside a text are none of the row's
-            # Where one side has them all, one too many on the other side is a tag that nothing accounts for.
-            count, num_boxes, num_captions = len(objects), answer.count(BBOX), query.count(REF_OBJECT)
-            if num_boxes != count:
-                num_boxes += query.count(BBOX)
-            if num_captions != count:
-                num_captions += answer.count(REF_OBJECT)
-            for entry in objects:
-                x1, y1, x2, y2 = entry.bbox
-                if x1 >= x2 or y1 >= y2 or entry.image >= num_images:
-                    break
-                if entry.bbox_type != "real" and (x2 if x2 > y2 else y2) > _BOX_LIMITS[entry.bbox_type]:
-                    break
-            else:
-                names = {normal[entry.caption] for entry in objects}
-                # Objects of one name may be one object twice, or may be told apart by nothing.
-                is_named = len(names) == count and not (num_captions and ("" in names or unset in names))
-                if is_named and num_boxes in (0, count) and num_captions in (0, count) and num_boxes + num_captions:
-                    all_keys += num_keys + 4 * count - (unset in names)
-                    all_tags += num_tags + num_boxes + num_captions
-                    continue
-            rows[index] = None
+                all_keys, all_tags = all_keys + tally[0], all_tags + tally[1]
         return all_keys, all_tags
+
+    def _check_boxed(self, row: Any) -> Tally | None:
+        """Check a native row of one turn with lists of images and objects; None only says that it is not usual."""
+        query, answer, images, objects = row.query, row.response, row.images, row.objects
+        num_images, count = len(images), len(objects)
+        if not (query and count and 0 < num_images <= self._most_images) or query.count(IMAGE) != num_images:
+            return None
+        if answer.count(BBOX) != count or query.count(REF_OBJECT) != count or not are_filled(images):
+            return None
+        for entry in objects:
+            x1, y1, x2, y2 = entry.bbox
+            if x1 >= x2 or y1 >= y2 or entry.image >= num_images:
+                return None
+            if entry.bbox_type != "real" and (x2 if x2 > y2 else y2) > _BOX_LIMITS[entry.bbox_type]:
+                return None
+        names = set(map(_normal_caption, map(_caption_of, objects)))
+        if len(names) < count or "" in names or msgspec.UNSET in names:
+            return None
+        return 4 * count, num_images + 2 * count
+
+    def _check_row(self, row: Any, read: _Read | None) -> Tally | None:
+        """Return what a row accounts for; None if it is not plain."""
+        if read is None:
+            return None
+        query, answer, images, num_turns, num_keys = read
+        objects = row.objects
+        if answer.isspace():
+            return None
+        if not images and not objects:
+            return num_keys, 0
+        num_images = len(images) if type(images) is list else _count_joined(images)
+        num_tags = query.count(IMAGE)
+        if (num_tags != num_images and (num_tags or num_turns > 1)) or not 0 <= num_images <= self._most_images:
+            return None
+        if type(images) is list and not are_filled(images):
+            return None
+        entries = objects_of(objects) if objects else []
+        if not entries:
+            return None if entries is None else (num_keys, num_tags)
+        tally = _check_objects(entries, query, answer, num_images)
+        if tally is None:
+            return None
+        # Keys inside a text are none of the row's.
+        return num_keys + (0 if type(objects) is str else tally[0]), num_tags + tally[1]
+
+
+def _check_objects(entries: list[PlainObject], query: str, answer: str, num_images: int) -> Tally | None:
+    # Where one side has them all, one too many on the other side is a tag that nothing accounts for.
+    count, num_boxes, num_captions = len(entries), answer.count(BBOX), query.count(REF_OBJECT)
+    if num_boxes != count:
+        num_boxes += query.count(BBOX)
+    if num_captions != count:
+        num_captions += answer.count(REF_OBJECT)
+    if num_boxes not in (0, count) or num_captions not in (0, count) or not num_boxes + num_captions:
+        return None
+    for entry in entries:
+        x1, y1, x2, y2 = entry.bbox
+        if x1 >= x2 or y1 >= y2 or entry.image >= num_images:
+            return None
+        if entry.bbox_type != "real" and max(x2, y2) > _BOX_LIMITS[entry.bbox_type]:
+            return None
+    names = {_NORMAL[entry.caption] for entry in entries}
+    # Objects of one name may be one object twice, or may be told apart by nothing.
+    if len(names) < count or (num_captions and ("" in names or msgspec.UNSET in names)):
+        return None
+    return 4 * count - (msgspec.UNSET in names), num_boxes + num_captions
 
 
 _ANSWERS = {"native": attrgetter("response"), "alpaca": attrgetter("output")}
@@ -156,8 +178,8 @@ class _NormalCaptions(dict[Any, Any]):
 
 _MOST_CAPTIONS = 50_000
 _NORMAL = _NormalCaptions()
-_Read: TypeAlias = tuple[str, str, Any, int, int]
-"""Queries and answers of all turns, each joined; images; number of turns; keys inside the turns."""
+_normal_caption = _NORMAL.__getitem__
+_caption_of = attrgetter("caption")
 
 
 def _read_native(row: Any) -> _Read | None:
@@ -214,6 +236,8 @@ def _count_joined(images: Any) -> int:
 
 def are_filled(texts: list[str]) -> bool:
     """Whether every text holds something else than white space."""
+    if len(texts) == 1:
+        return bool(texts[0]) and not texts[0].isspace()
     return all(texts) and not any(map(str.isspace, texts))
 
 

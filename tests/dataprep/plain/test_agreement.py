@@ -128,6 +128,8 @@ class Draw:
             queries[-1] += REF_OBJECT * count
             answers[-1] += BBOX * (count - self.often(0.05))
             row["objects"] = self.objects(count, len(images))
+        elif self.often(0.1):
+            row["objects"] = self.random.choice(([], None, "", "[]", "null"))
         if self.often(0.2):
             row["system"] = self.random.choice((None, "", "You help.", self.text()))
         if self.often(0.1):
