@@ -120,6 +120,13 @@ def test_a_number_of_a_million_digits_is_a_finding(tmp_path: Path) -> None:
     assert len(report.findings[0].message) < 1000
 
 
+HUGE = 10**4000
+
+
+def box_row(box: list[int], image: int) -> dict[str, object]:
+    return image_row("a.png") | {"objects": [{"bbox": box, "bbox_type": "real", "image": image, "caption": "c"}]}
+
+
 def test_messages_stay_short_whatever_the_value(tmp_path: Path) -> None:
     long = "x" * MIB
     write_png(tmp_path / "a.png", (1, 2, 3))
@@ -133,6 +140,9 @@ def test_messages_stay_short_whatever_the_value(tmp_path: Path) -> None:
         image_row("a.png") | {"objects": [{"bbox": [1, 2], "bbox_type": long, "image": 0, "caption": long}]},
         {long: long},
         {"query": "q", "response": f"<|{long}|>", "system": f"<{long}>"},
+        box_row([0, 0, HUGE, HUGE], 0),
+        box_row([HUGE, 0, 1, 1], 0),
+        box_row([0, 0, 1, 1], HUGE),
     ]
     for finding in lint([write_rows(tmp_path / "rows.jsonl", rows)]).findings:
         assert len(finding.message) + len(finding.help or "") + len(finding.field) < 2000, finding.code
