@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from dataprep.data_files import open_data_file
+from dataprep.elements import cut_elements
 from dataprep.findings import Location
 from dataprep.foreign import describe_foreign_data
 
@@ -25,6 +26,7 @@ MAX_ROW_BYTES = 256 << 20
 _KEPT_BYTES = 4 << 10
 _CHUNK_BYTES = 1 << 20
 _MOST_CHUNK_BYTES = 32 << 20
+_ELEMENTS_ALONE = 200  # cut one by one where many at once could not be, because one of them is broken
 _NO_SPACE = re.compile(rb"[^ \t\r\n]")
 _STRUCTURE = re.compile(rb'["\[\]{},]')
 _STRING_END = re.compile(rb'(?:[^"\\]++|\\.)*+"', re.DOTALL)
@@ -213,6 +215,18 @@ class _ArrayScanner:
         self.buffer = self.buffer[self.position :]
         self.position = self._counted = 0
 
+    def cut_whole(self) -> Iterator[RawRow]:
+        """Yield the objects from the current position on that a parser finds whole, and move behind them."""
+        if len(self.buffer) - self.position < _CHUNK_BYTES // 2:
+            self.fill()
+        base = self.position
+        text = self.buffer[base : base + _CHUNK_BYTES]
+        places, following = cut_elements(text)
+        for start, end in places:
+            self.position = base + start
+            yield RawRow(self.location(), text[start:end])
+        self.position = base + following
+
     def find_end(self) -> int | None:
         """Return where the element at the current position ends; None if the file ends first."""
         depth, at = 0, self.position
@@ -275,9 +289,17 @@ def _read_elements(start: SourceStart) -> Iterator[RawRow]:
     scanner = _ArrayScanner(start.location, start.line, start.stream)
     scanner.skip_space()
     scanner.position += 1  # the opening bracket
-    follows_comma = False
+    follows_comma, num_alone = False, 0
     while True:
         symbol = scanner.skip_space()
+        if symbol == b"{" and num_alone == 0:
+            rows = list(scanner.cut_whole())
+            if rows:
+                yield from rows
+                follows_comma = True
+                continue
+            num_alone = _ELEMENTS_ALONE
+        num_alone = max(0, num_alone - 1)
         location = scanner.location()
         if symbol == b"]" and not follows_comma:
             break

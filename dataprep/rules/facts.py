@@ -52,7 +52,7 @@ def wanted_facts(
     has_media = Level.MEDIA in levels
     media = has_media and has_val and any(code in codes for code in _LEAK_CODES)
     return Wanted(
-        rows="D501" in codes or ("D503" in codes and has_val),
+        rows=has_media and ("D501" in codes or ("D503" in codes and has_val)),
         is_canonical=has_media,
         answers=has_media and any(code in codes for code in ("D502", "C701", "C702")),
         labels=has_media and "C703" in codes,
@@ -86,6 +86,11 @@ class FactCollector:
         self._wanted = wanted
         self._root = str(root)
         self._answers: Counter[str] = Counter()
+
+    @property
+    def wants_texts(self) -> bool:
+        """Whether anything is wanted at all."""
+        return self._wanted.rows or self._wanted.records
 
     @property
     def wants_records(self) -> bool:
@@ -153,6 +158,8 @@ class FactCollector:
         return self.facts
 
     def _add_rows(self, lines: Iterable[int], texts: Sequence[bytes]) -> None:
+        if not self.wants_texts:
+            return
         self.facts.lines.extend(lines)
         if self._wanted.rows:
             hashes = map(canonical_hash if self._wanted.is_canonical else hash, texts)
