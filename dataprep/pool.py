@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
 from dataprep.errors import DataprepError
@@ -27,6 +28,8 @@ Result = TypeVar("Result")
 
 _TASKS_AHEAD = 3
 _state: list[Any] = []
+_is_working = False  # of a worker: whether it is busy with a task, and not with handing a result over
+_is_dropped = False  # of a worker: whether nobody wants its work any more
 
 
 def run_ordered(
@@ -54,7 +57,8 @@ def run_ordered(
         return
     context = multiprocessing.get_context("spawn")
     seed = str(random.SystemRandom().randrange(1, 1 << 32))
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_build_state, initargs=(build,)) as pool:
+    told, teller = context.Pipe(duplex=False)
+    with told, ProcessPoolExecutor(jobs, mp_context=context, initializer=_build_state, initargs=(build, told)) as pool:
         waiting: deque[Future[Result]] = deque()
         try:
             for task in tasks:
@@ -72,6 +76,7 @@ def run_ordered(
         finally:
             for future in waiting:
                 future.cancel()
+            teller.close()  # work that nobody waits for is dropped: it may take a minute
 
 
 @contextmanager
@@ -80,11 +85,21 @@ def _deaf_to_interrupts() -> Iterator[None]:
 
     A worker that is interrupted while it starts dies with its task half sent, and the pool then waits for ever.
     """
+    heard: list[int] = []
+    before = signal.getsignal(signal.SIGINT)
+    is_main = threading.current_thread() is threading.main_thread() and before is not None
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    if is_main:
+        # The mask is that of this thread; a thread of numpy's may hear for it.
+        signal.signal(signal.SIGINT, lambda number, frame: heard.append(number))
     try:
         yield
     finally:
+        if is_main:
+            signal.signal(signal.SIGINT, before)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if heard:
+            signal.raise_signal(signal.SIGINT)
 
 
 @contextmanager
@@ -103,18 +118,42 @@ def _one_hash_seed(seed: str) -> Iterator[None]:
         del os.environ["PYTHONHASHSEED"]
 
 
-def _build_state(build: Callable[[], Any]) -> None:
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+class _Dropped(BaseException):
+    """Work was dropped in the middle; whoever asked for it has gone, so nobody sees this."""
+
+
+def _build_state(build: Callable[[], Any], told: Connection) -> None:
+    signal.signal(signal.SIGUSR1, _drop_work)
+    threading.Thread(target=_listen, args=(told,), daemon=True).start()
     _state[:] = [build()]
 
 
 def _call(work: Callable[[Any, Task], Result], task: Task) -> Result:
-    return work(_state[0], task)
+    global _is_working
+    if _is_dropped:
+        raise _Dropped
+    _is_working = True
+    try:
+        return work(_state[0], task)
+    finally:
+        _is_working = False
 
 
-def _end_with_parent() -> None:
-    """End this worker when the process that started it is gone: nobody would give it work, or end it."""
+def _listen(told: Connection) -> None:
+    """End this worker when the process that started it is gone; drop its work when that process wants no more of it.
+
+    A worker that is told so does not die: in the middle of handing a result over, its death would stop the pool.
+    """
+    global _is_dropped
     parent = multiprocessing.parent_process()
     assert parent is not None
-    multiprocessing.connection.wait([parent.sentinel])
+    if parent.sentinel not in multiprocessing.connection.wait([parent.sentinel, told]):
+        _is_dropped = True
+        os.kill(os.getpid(), signal.SIGUSR1)
+        multiprocessing.connection.wait([parent.sentinel])
     os._exit(1)
+
+
+def _drop_work(number: int, frame: object) -> None:
+    if _is_working:  # signals are handled in the thread that works: it cannot have ended meanwhile
+        raise _Dropped

@@ -29,6 +29,7 @@ _MOST_CHUNK_BYTES = 32 << 20
 _ELEMENTS_ALONE = 200  # cut one by one where many at once could not be, because one of them is broken
 _NO_SPACE = re.compile(rb"[^ \t\r\n]")
 _STRUCTURE = re.compile(rb'["\[\]{},]')
+_STRING_END = re.compile(rb'(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _STRING_PART = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)  # possessive: nothing is kept to come back to
 
 
@@ -264,6 +265,9 @@ class _ArrayScanner:
 
     def _find_string_end(self, at: int) -> int | None:
         """Return the position behind the string whose inside begins at ``at``; None if the file ends first."""
+        whole = _STRING_END.match(self.buffer, at)
+        if whole is not None:
+            return whole.end()
         more: int | None = at
         while more is not None:
             match = _STRING_PART.match(self.buffer, more)

@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 from dataprep.errors import MediaError
 from dataprep.media.pillow import PILLOW_ERRORS, open_image, quiet
+from dataprep.media.scans import MOST_BYTES, check_scans
 
 END_BYTES = 12
 _ENDINGS = {"JPEG": b"\xff\xd9", "PNG": b"\x00\x00\x00\x00IEND\xaeB`\x82", "GIF": b";"}
@@ -32,8 +33,10 @@ def check_all_pixels_are_there(file: BinaryIO, name: str, *, max_pixels: int) ->
         max_pixels: Most pixels (width times height) that an image may have.
 
     Raises:
-        MediaError: With reason ``truncated-data``.
+        MediaError: With reason ``truncated-data``, or ``damaged-data`` for one that takes minutes to decode.
     """
+    check_scans(file.read(MOST_BYTES), name)
+    file.seek(0)
     image = open_image(file, name, max_pixels=max_pixels)
     image.draft(image.mode, (1, 1))
     try:

@@ -24,6 +24,7 @@ from dataprep.media.ending import says_truncated
 from dataprep.media.files import open_regular_file
 from dataprep.media.index import MediaFacts
 from dataprep.media.pillow import DEFAULT_MAX_PIXELS, PILLOW_ERRORS, check_pixels, open_image, quiet
+from dataprep.media.scans import check_scans
 
 if TYPE_CHECKING:
     import numpy as np
@@ -88,6 +89,7 @@ def decode_grey(data: bytes, *, name: str = "image") -> Image.Image | None:
     Raises:
         MediaError: With the reasons of the probe, or ``truncated-data`` or ``damaged-data`` where pixels are missing.
     """
+    check_scans(data, name)
     if data.startswith(b"\xff\xd8\xff"):
         picture = _decode_jpeg(data, name)
         if picture is not None:

@@ -7,6 +7,7 @@ converts, and every reject of conversion is a finding of lint.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +34,14 @@ if TYPE_CHECKING:
 UP_TO_MEDIA = frozenset({Level.SHAPE, Level.TEXT, Level.MEDIA})
 FOR_CONVERSION = UP_TO_MEDIA | {Level.TOKENS}
 """What conversion needs: everything but pixels."""
+
+
+_LONG_NUMBER = re.compile(r"\d{50,}")
+
+
+def _shorten(match: re.Match[str]) -> str:
+    digits = match[0]
+    return f"{digits[:10]}... ({len(digits):,} digits)"
 
 
 class RowChecker:
@@ -122,7 +131,7 @@ class RowChecker:
                         severity=self.severities[code],
                         location=row.raw.location,
                         field=problem.field,
-                        message=problem.message,
+                        message=_LONG_NUMBER.sub(_shorten, problem.message),
                         help=problem.help,
                         fix=problem.fix,
                         row_hash=row_hash,

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -153,3 +154,17 @@ def test_processes_of_one_run_hash_alike(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "PYTHONHASHSEED" not in os.environ
     monkeypatch.setenv("PYTHONHASHSEED", "7")
     assert hash_in_a_process("7") == hash_in_a_process("8"), "a seed that the user has set stays"
+
+
+def sleep_long(state: object, task: int) -> int:
+    time.sleep(600 if task else 0)
+    return task
+
+
+@pytest.mark.timeout(30)
+def test_work_that_nobody_waits_for_is_dropped() -> None:
+    results = run_ordered(sleep_long, range(9), build=build, jobs=2)
+    assert next(results) == 0
+    start = time.monotonic()
+    results.close()
+    assert time.monotonic() - start < 10

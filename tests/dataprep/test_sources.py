@@ -224,3 +224,20 @@ def test_a_missing_file_says_where_it_was_looked_for(tmp_path: Path) -> None:
     write(tmp_path / "a.json", "[]")
     write(tmp_path / "c.txt", "")
     assert expand_paths([str(tmp_path)]) == [str(tmp_path / "a.json"), str(tmp_path / "b.jsonl")]
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        (b'{"a":0,}', "invalid-json"),
+        (b'{"a":[1,]', "invalid-json"),
+        (b'{"a":0,', "cut-off"),
+        (b'{"a":{"b":0}', "cut-off"),
+        (b'{"a":', "cut-off"),
+        (b'{"a":"x', "cut-off"),
+    ],
+)
+def test_a_last_line_is_cut_off_only_where_more_could_follow(text: bytes, kind: str) -> None:
+    problem = parse_row(RawRow(Location("x.jsonl", 1), text, ends_file=True))[1]
+    assert problem is not None
+    assert problem.kind == kind
