@@ -118,12 +118,12 @@ def _draw_row(raw: RawRow, spaces: dict[str, FileSpaces], media: MediaIndex, con
     if facts is None or facts.header is None or facts.header.width * facts.header.height > _MOST_PIXELS:
         return
     alike = _boxes_beside(record, entry)
-    place = f"{raw.location.line}: {facts.shown_source}"
+    place = f"line {raw.location.line}: {facts.shown_source}"
     is_applied = config.exif == "apply"
     try:
         image = _open(facts, apply_exif=is_applied)
         declared = Hypothesis("xyxy", entry.bbox_type)
-        yield _Cell(image, unit_corners(alike, declared, *image.size), f"{entry.bbox_type}  {place}", _DECLARED)
+        yield _Cell(image, unit_corners(alike, declared, *image.size), f"{place}, {entry.bbox_type}", _DECLARED)
         found = _reading_of(spaces.get(entry.bbox_type), is_turned=facts.header.orientation >= 5)
         if found is None:
             return

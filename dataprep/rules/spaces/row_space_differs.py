@@ -36,10 +36,11 @@ class RowSpaceDiffers(CorpusRule):
         """Yield what is wrong with the rows as a whole."""
         for spaces in all_spaces(corpus, context):
             for odd in spaces.odd:
+                numbers = [int(number) if number == int(number) else number for number in odd.box]
                 yield CorpusProblem(
                     location=Location(spaces.path, odd.line),
                     field="objects",
-                    message=f"box {list(odd.box)} fits {odd.found}, the other {spaces.bbox_type} boxes of the file "
+                    message=f"box {numbers} fits {odd.found}, the other {spaces.bbox_type} boxes of the file "
                     f"({spaces.boxes:,} in all) do not",
                     help="correct the bbox_type of this row",
                 )
