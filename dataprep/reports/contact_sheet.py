@@ -12,6 +12,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
+from dataprep.box_readings import Hypothesis, unit_corners
 from dataprep.config import LintConfig
 from dataprep.errors import DataprepError, MediaError
 from dataprep.formats.reading import read_record
@@ -23,7 +24,7 @@ from dataprep.records import GroundedObject, Record
 from dataprep.reports.visible import make_visible
 from dataprep.rules.runner import media_root_of
 from dataprep.sources import RawRow, parse_row, read_rows
-from dataprep.spaces import FileSpaces, Hypothesis, unit_corners
+from dataprep.spaces import FileSpaces
 
 MOST_FILES = 8
 _COLUMNS = 4

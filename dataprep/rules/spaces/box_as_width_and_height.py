@@ -25,7 +25,7 @@ class BoxAsWidthAndHeight(CorpusRule):
     ## Options
     None.
     ## Source
-    docs/data.md; dataprep/spaces.py says how the statistics work.
+    docs/data.md; dataprep/box_readings.py says how the statistics work.
     """
 
     name = "box-as-width-and-height"

@@ -25,7 +25,7 @@ class BoxesOnOtherRotation(CorpusRule):
     ## Options
     None.
     ## Source
-    docs/data.md; dataprep/spaces.py says how the statistics work.
+    docs/data.md; dataprep/box_readings.py says how the statistics work.
     """
 
     name = "boxes-on-other-rotation"

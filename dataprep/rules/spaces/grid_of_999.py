@@ -26,7 +26,7 @@ class GridOf999(CorpusRule):
     ## Options
     None.
     ## Source
-    docs/data.md; dataprep/spaces.py says how the statistics work.
+    docs/data.md; dataprep/box_readings.py says how the statistics work.
     """
 
     name = "grid-of-999"
