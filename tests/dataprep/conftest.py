@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.dataprep.conversions import write_varied
+from dataprep import convert
+from tests.dataprep.conversions import SKIP, make_options, read_files, write_varied
 
 
 @pytest.fixture
@@ -28,3 +29,12 @@ def varied(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("varied")
     write_varied(folder)
     return folder
+
+
+@pytest.fixture
+def reference(varied: Path, small_chunks_and_shards: None) -> dict[str, bytes]:
+    """All files of an undisturbed conversion with one process."""
+    out = varied / "reference"
+    if not out.exists():
+        convert([str(varied / "rows.jsonl")], out, make_options(**SKIP))
+    return read_files(out)

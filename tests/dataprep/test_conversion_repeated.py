@@ -32,15 +32,6 @@ REPO = Path(__file__).resolve().parent.parent.parent
 pytestmark = pytest.mark.usefixtures("small_chunks_and_shards")
 
 
-@pytest.fixture
-def reference(varied: Path, small_chunks_and_shards: None) -> dict[str, bytes]:
-    """All files of an undisturbed conversion with one process."""
-    out = varied / "reference"
-    if not out.exists():
-        convert([str(varied / "rows.jsonl")], out, make_options(**SKIP))
-    return read_files(out)
-
-
 def test_the_reference_is_worth_comparing_with(varied: Path, reference: dict[str, bytes]) -> None:
     assert sum(name.startswith("samples-") for name in reference) > 2
     assert sum(name.startswith("media-") for name in reference) > 2
