@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataprep.corpus import Corpus
 from dataprep.findings import CorpusProblem, Severity
 from dataprep.rules.base import CorpusRule, Level, RuleContext
-from dataprep.rules.verdicts import verdict_problem, whole_verdicts
+from dataprep.rules.space_problems import verdict_problem, whole_verdicts
 
 
 class BoxYBeforeX(CorpusRule):
