@@ -1,7 +1,7 @@
 """A lint run as the command makes it: mend if asked to, check, report, and say with an exit code how it went.
 
-Exit codes: 0 clean, 1 findings at or above ``fail_on``, 2 could not run (or there was not a single row), 3 stopped by a
-budget. The report goes to standard output or a file, everything else to standard error.
+Exit codes: 0 clean, 1 findings at or above ``fail_on``, 2 could not run (or there was not a single row), 3 stopped by
+``max_findings``. The report goes to standard output or a file, everything else to standard error.
 """
 
 from __future__ import annotations
