@@ -14,7 +14,7 @@ class ImageFileMissing(MediaRule):
 
     ## What it does
     Reports every image path that does not exist under the media root; names files that differ in letter
-    case or a few letters.
+    case or a few letters, never in their numbers, and the folder from which the file is there.
     ## Why it matters
     Trainers replace such a row with a random other one, or stop hours into a run.
     ## Example
