@@ -6,16 +6,20 @@ the order that they come in, never depend on the number of workers.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import BinaryIO
 
+from dataprep.errors import SourceError
 from dataprep.findings import Location
-from dataprep.sources import RawRow, open_rows, read_array
+from dataprep.sources import MAX_ROW_BYTES, RawRow, SourceStart, finish_line, open_rows, read_array
 
 LINES_BYTES = 128 << 10
 """Bytes of lines in a block, to the end of the line: few enough to stay in a core's cache while they are scanned."""
+SLICE_BYTES = 2 << 20
 CHUNK_ROWS = 512
 CHUNK_BYTES = 4 << 20
 _VIDEO_WEIGHT_BYTES = 64 << 10
@@ -50,26 +54,102 @@ class Block:
                 yield self.row(number, line, ends_file=number == last)
 
 
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Consecutive lines of a plain file that a worker reads for itself: cheaper than to send them.
+
+    Attributes:
+        location: Where the first line stands.
+        offset: Position of that line in the file, in bytes.
+        size: Bytes of the lines.
+        starts_with_bom: As of :class:`Block`.
+    """
+
+    location: Location
+    offset: int
+    size: int
+    starts_with_bom: bool = False
+
+    def blocks(self) -> Iterator[Block | list[RawRow]]:
+        """Read the lines.
+
+        Raises:
+            SourceError: If the file cannot be read any more, or has become shorter.
+        """
+        # The last line may be longer than any row can be; its end does not matter then.
+        path, size = self.location.path, min(self.size, SLICE_BYTES + MAX_ROW_BYTES + 2)
+        try:
+            with Path(path).open("rb") as stream:
+                stream.seek(self.offset)
+                text = stream.read(size)
+        except OSError as error:
+            raise SourceError(f"{path}: cannot be read any more ({error.strerror}); run the command again") from error
+        if len(text) < size:
+            raise SourceError(f"{path}: became shorter while it was read; run the command again")
+        yield from _cut_lines(self.location, b"", io.BytesIO(text), has_bom=self.starts_with_bom)
+
+
+def read_slices(path: str) -> Iterator[Slice | Block | list[RawRow]]:
+    """Yield all rows of a data file like :func:`read_blocks`, but the lines of a plain file as slices.
+
+    Raises:
+        SourceError: If the file cannot be opened or read.
+    """
+    if path.endswith((".gz", ".zst")) or not Path(path).is_file():
+        yield from read_blocks(path)
+        return
+    with open_rows(path) as start:
+        if start.foreign or start.is_array:
+            yield from _cut_rest(start)
+            return
+        number, head, has_bom = start.location.line, start.line, start.has_bom
+        offset = start.stream.tell() - len(head)
+        while text := head + start.stream.read(max(0, SLICE_BYTES - len(head))):
+            size, num_lines, last = len(text), count_line_ends(text), text[-1:]
+            while last and last != b"\n":  # piece by piece, for the line may be of any length
+                piece = start.stream.readline(SLICE_BYTES)
+                size, last = size + len(piece), piece[-1:]
+                num_lines += last == b"\n"
+            yield Slice(Location(path, number), offset, size, has_bom)
+            number, offset = number + num_lines, offset + size
+            head, has_bom = b"", False
+
+
 def read_blocks(path: str) -> Iterator[Block | list[RawRow]]:
-    """Yield all rows of a data file in order, as blocks of lines or, from an array, as lists of rows.
+    """Yield all rows of a data file in order, as blocks of lines or, from an array or too long, as lists of rows.
 
     Raises:
         SourceError: If the file cannot be opened or read.
     """
     with open_rows(path) as start:
-        if start.foreign:
-            yield [start.foreign_row()]
-        elif start.is_array:
-            yield from cut_chunks(read_array(start))
-        else:
-            yield from _cut_lines(start.location, start.line, start.stream, has_bom=start.has_bom)
+        yield from _cut_rest(start)
 
 
-def _cut_lines(start: Location, head: bytes, stream: BinaryIO, *, has_bom: bool) -> Iterator[Block]:
+def _cut_rest(start: SourceStart) -> Iterator[Block | list[RawRow]]:
+    if start.foreign:
+        yield [start.foreign_row()]
+    elif start.is_array:
+        yield from cut_chunks(read_array(start))
+    else:
+        yield from _cut_lines(start.location, start.line, start.stream, has_bom=start.has_bom)
+
+
+def _cut_lines(start: Location, head: bytes, stream: BinaryIO, *, has_bom: bool) -> Iterator[Block | list[RawRow]]:
     number = start.line
     while text := head + stream.read(max(0, LINES_BYTES - len(head))):
         if not text.endswith(b"\n"):
-            text += stream.readline()
+            cut = text.rfind(b"\n") + 1
+            line, is_too_long = finish_line(text[cut:], stream)
+            text = text[:cut]
+            if is_too_long:
+                if text:
+                    yield Block(Location(start.path, number), text, starts_with_bom=has_bom)
+                    number += count_line_ends(text)
+                row = RawRow(Location(start.path, number), line, has_bom and not text, is_too_long=True)
+                yield [row]
+                number, head, has_bom = number + 1, b"", False
+                continue
+            text += line
         yield Block(Location(start.path, number), text, starts_with_bom=has_bom)
         number += count_line_ends(text)
         head, has_bom = b"", False

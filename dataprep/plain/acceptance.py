@@ -9,7 +9,8 @@ by line only where they differ.
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ from dataprep.blocks import Block
 from dataprep.plain.checks import RISKY, PlainChecks, Tally, refuse_blank
 from dataprep.plain.scan import BlockScan, count_keys, has_escaped_less, has_spaced_key, scan_block
 from dataprep.plain.shapes import Shape, is_possible, make_shape
+from dataprep.sources import RawRow
 
 _MOST_LEARNT = 64
 _parse_keys = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -30,12 +32,17 @@ class Accepted:
     """What was made of a block.
 
     Attributes:
-        lines: Its lines, without line ends.
+        text: Its lines.
         rows: The parsed row of each line that is beyond doubt; None for one that the rules must look at.
     """
 
-    lines: list[bytes]
+    text: bytes
     rows: list[Any]
+
+    @property
+    def lines(self) -> list[bytes]:
+        """The lines, without line ends."""
+        return _split_lines(self.text)
 
 
 class Acceptor:
@@ -64,24 +71,26 @@ class Acceptor:
 
     def accept(self, block: Block) -> Accepted:
         """Parse a block and tell which of its rows are plain."""
-        scan = scan_block(block.text)
-        was_enabled = gc.isenabled()
-        gc.disable()  # nothing here makes a cycle, and collections would take a third of the time
-        try:
-            return self._split(block.text, scan, has_bom=block.starts_with_bom)
-        finally:
-            if was_enabled:
-                gc.enable()
+        with _without_collections():
+            return self._split(block.text, scan_block(block.text), has_bom=block.starts_with_bom)
+
+    def accept_rows(self, raws: Sequence[RawRow]) -> list[Any]:
+        """Return the parsed row of each row that is plain, None for one that the rules must look at."""
+        with _without_collections():
+            texts = [raw.text for raw in raws]
+            rows = [self._parse_line(text) for text in texts]
+            self._check_each(rows, texts)
+            for index, raw in enumerate(raws):
+                if raw.starts_with_bom or raw.is_unclosed or raw.is_too_long or raw.foreign:
+                    rows[index] = None
+            return rows
 
     def _split(self, text: bytes, scan: BlockScan, *, has_bom: bool) -> Accepted:
-        lines = text.split(b"\n")
-        if not lines[-1]:
-            lines.pop()
-        rows = self._parse_block(text, scan) or [self._parse_line(line) for line in lines]
-        self._check(rows, lines, scan)
+        rows = self._parse_block(text, scan) or [self._parse_line(line) for line in _split_lines(text)]
+        self._check(rows, text, scan)
         if has_bom:
             rows[0] = None
-        return Accepted(lines, rows)
+        return Accepted(text, rows)
 
     def _parse_block(self, text: bytes, scan: BlockScan) -> list[Any] | None:
         if not scan.is_regular or len(self._shapes) != 1:
@@ -125,14 +134,17 @@ class Acceptor:
         self._shape_of[shape.row_type] = shape
         return shape
 
-    def _check(self, rows: list[Any], lines: list[bytes], scan: BlockScan) -> None:
+    def _check(self, rows: list[Any], text: bytes, scan: BlockScan) -> None:
         """Replace rows that are not plain by None."""
         kinds = set(map(type, rows))
         if len(kinds) == 1 and (shape := self._shape_of.get(kinds.pop())) is not None:
             num_keys, num_tags = self._account(shape, rows)
-            # A row that was refused leaves more in the bytes than is accounted for.
+            # Every row leaves at least in the bytes what is accounted for: equal sums are equal for each.
             if scan.agrees(num_keys, num_tags):
                 return
+        self._check_each(rows, _split_lines(text))
+
+    def _check_each(self, rows: list[Any], lines: Sequence[bytes]) -> None:
         for index, row in enumerate(rows):
             if row is not None:
                 alone = [row]
@@ -141,15 +153,34 @@ class Acceptor:
                     rows[index] = None
 
     def _account(self, shape: Shape, rows: list[Any]) -> Tally:
-        """Replace rows that are not plain by None, and return what the others account for."""
+        """Replace rows that are not plain by None, and return what all of them account for at least."""
         if shape.is_text_only:
             num_keys, num_tags = refuse_blank(shape.row_format, rows)
         else:
             num_keys, num_tags = self._checks.check_all(shape.row_format, rows)
-        num_keys += len(shape.required) * sum(row is not None for row in rows)
+        num_keys += len(shape.required) * len(rows)
         for name in shape.names:
             num_keys += sum(getattr(row, name, msgspec.UNSET) is not msgspec.UNSET for row in rows)
         return num_keys, num_tags
+
+
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """Let no garbage be collected: nothing here makes a cycle, and collections would take a third of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _split_lines(text: bytes) -> list[bytes]:
+    lines = text.split(b"\n")
+    if not lines[-1]:
+        lines.pop()
+    return lines
 
 
 def _agrees(line: bytes, tally: Tally) -> bool:

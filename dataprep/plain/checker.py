@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from dataprep.blocks import Block
@@ -60,15 +60,25 @@ class PlainChecker:
     def check(self, block: Block, collector: FactCollector) -> ChunkVerdict:
         """Check a block; ``collector`` is to be given all of its rows."""
         accepted = self._acceptor.accept(block)
-        lines, rows = accepted.lines, accepted.rows
+        rows = accepted.rows
         formats = self._count_formats(rows)
-        if None not in formats and not self._has_media and not collector.wants_records:
-            collector.add_texts(range(block.location.line, block.location.line + len(lines)), lines)
-            return ChunkVerdict(self._path, len(lines), formats, [], collector.finish())
+        if None not in formats and not self._has_media and not collector.wants_texts:
+            return ChunkVerdict(self._path, len(rows), formats, [], collector.finish())
+        return self._check_pairs(_rows_of(block, accepted.lines, rows), formats, collector)
+
+    def check_rows(self, raws: Sequence[RawRow], collector: FactCollector) -> ChunkVerdict:
+        """Check rows that were cut out of an array."""
+        rows = self._acceptor.accept_rows(raws)
+        return self._check_pairs(zip(raws, rows, strict=True), self._count_formats(rows), collector)
+
+    def _check_pairs(
+        self, pairs: Iterable[tuple[RawRow, Any]], formats: dict[Any, int], collector: FactCollector
+    ) -> ChunkVerdict:
+        """Take the rows without a plain form through the rules, and all to the collector."""
         formats.pop(None, None)
         found: list[tuple[int, list[Finding]]] = []
         number = 0
-        for raw, row in _rows_of(block, lines, rows):
+        for raw, row in pairs:
             if row is None or not self._take(raw, row, collector):
                 checked = self._checker.check(raw)
                 collector.add(checked)

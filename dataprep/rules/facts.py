@@ -23,6 +23,7 @@ from dataprep.media.index import MediaFacts
 from dataprep.records import GroundedObject, Record
 from dataprep.rules.base import CheckedRow, Level
 from dataprep.rules.frames import video_of
+from dataprep.sources import RawRow
 from dataprep.tags import BBOX, REF_OBJECT
 
 _BOX_CODES = ("G412", "G413", "G414", "G415", "G419", "G420", "G421")
@@ -51,7 +52,7 @@ def wanted_facts(
     has_media = Level.MEDIA in levels
     media = has_media and has_val and any(code in codes for code in _LEAK_CODES)
     return Wanted(
-        rows="D501" in codes or ("D503" in codes and has_val),
+        rows=has_media and ("D501" in codes or ("D503" in codes and has_val)),
         is_canonical=has_media,
         answers=has_media and any(code in codes for code in ("D502", "C701", "C702")),
         labels=has_media and "C703" in codes,
@@ -60,6 +61,11 @@ def wanted_facts(
         content=media and Level.PIXELS in levels,
         lengths=Level.TOKENS in levels,
     )
+
+
+def _whole_text(raw: RawRow) -> bytes:
+    """Return what makes a row the same as another; rows of which only the beginning is known are all different."""
+    return raw.text if not raw.is_too_long else str(raw.location).encode()
 
 
 class FactCollector:
@@ -80,6 +86,11 @@ class FactCollector:
         self._wanted = wanted
         self._root = str(root)
         self._answers: Counter[str] = Counter()
+
+    @property
+    def wants_texts(self) -> bool:
+        """Whether anything is wanted at all."""
+        return self._wanted.rows or self._wanted.records
 
     @property
     def wants_records(self) -> bool:
@@ -109,7 +120,7 @@ class FactCollector:
     def add(self, row: CheckedRow) -> None:
         """Add a checked row."""
         line, record = row.raw.location.line, row.record
-        self._add_rows([line], [row.raw.text])
+        self._add_rows([line], [_whole_text(row.raw)])
         if self._wanted.answers:
             if record is None:
                 self.facts.questions.append(0)
@@ -136,7 +147,7 @@ class FactCollector:
             for row in rows:
                 self.add(row)
         else:
-            self.add_texts([row.raw.location.line for row in rows], [row.raw.text for row in rows])
+            self.add_texts([row.raw.location.line for row in rows], [_whole_text(row.raw) for row in rows])
         return self.finish()
 
     def finish(self) -> Facts:
@@ -147,6 +158,8 @@ class FactCollector:
         return self.facts
 
     def _add_rows(self, lines: Iterable[int], texts: Sequence[bytes]) -> None:
+        if not self.wants_texts:
+            return
         self.facts.lines.extend(lines)
         if self._wanted.rows:
             hashes = map(canonical_hash if self._wanted.is_canonical else hash, texts)
