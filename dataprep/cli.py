@@ -2,7 +2,7 @@
 
 Commands of other packages join through the entry-point group ``dataprep.commands`` and are imported only when they
 are run or listed; none of them loads torch to say what it does. Exit codes: 0 fine, 1 findings, 2 could not
-run, 3 stopped by a budget.
+run, 3 stopped by a limit.
 """
 
 from __future__ import annotations

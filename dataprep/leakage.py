@@ -97,10 +97,11 @@ def repeats(hashes: Hashes) -> Iterator[tuple[int, int]]:
         yield int(first), int(entry)
 
 
-def disagreements(questions: Hashes, answers: Hashes) -> Iterator[tuple[int, int, int]]:
-    """Yield (first, other, count) for each question with several answers; 0 is no question.
+def disagreements(questions: Hashes, answers: Hashes) -> Iterator[tuple[int, int, int, int]]:
+    """Yield (first, other, rows, count) for each question with several answers; 0 is no question.
 
-    ``first`` is its first entry, ``other`` the first one with another answer, ``count`` the number of answers.
+    ``first`` is its first entry, ``other`` the first one with another answer, ``rows`` the number of its entries and
+    ``count`` that of its answers.
     """
     order = np.argsort(questions, kind="stable")
     order = order[questions[order] != 0]
@@ -114,9 +115,9 @@ def disagreements(questions: Hashes, answers: Hashes) -> Iterator[tuple[int, int
             others = np.flatnonzero(answers[entries] != answers[entries[0]])
             if len(others):
                 count = len(np.unique(answers[entries]))
-                found.append((int(entries[others[0]]), int(entries[0]), count))
-    for second, first, count in sorted(found):
-        yield first, second, count
+                found.append((int(entries[others[0]]), int(entries[0]), len(entries), count))
+    for second, first, rows, count in sorted(found):
+        yield first, second, rows, count
 
 
 def matches(train: Hashes, val: Hashes) -> Iterator[tuple[int, int]]:

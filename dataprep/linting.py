@@ -18,8 +18,8 @@ from dataprep.findings import Finding, Severity
 from dataprep.pool import run_ordered
 from dataprep.row_hashes import with_row_hashes
 from dataprep.rules.base import Level
+from dataprep.rules.corpus_runner import check_corpus, check_unused
 from dataprep.rules.runner import FOR_CONVERSION, UP_TO_MEDIA, CheckerRecipe
-from dataprep.rules.whole import check_corpus, check_unused
 from dataprep.sampling import draw_rows
 from dataprep.sources import RawRow, read_rows
 

@@ -1,7 +1,7 @@
 """A lint run as the command makes it: mend if asked to, check, report, and say with an exit code how it went.
 
-Exit codes: 0 clean, 1 findings at or above ``fail_on``, 2 could not run (or there was not a single row), 3 stopped by a
-budget. The report goes to standard output or a file, everything else to standard error.
+Exit codes: 0 clean, 1 findings at or above ``fail_on``, 2 could not run (or there was not a single row), 3 stopped by
+``max_findings``. The report goes to standard output or a file, everything else to standard error.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from dataprep.reports.visible import make_visible
 from dataprep.rules.selection import severities_for
 from dataprep.rules.table import RULES
 from dataprep.shards.atomic import atomic_file
+from dataprep.wording import counted
 
 CLEAN, FINDINGS, NOT_RUN, STOPPED = range(4)
 
@@ -93,7 +94,7 @@ def _report(files: list[str], run: LintRun) -> int:
         from dataprep.reports.contact_sheet import draw_contact_sheet
 
         drawn = draw_contact_sheet(report, run.lint, run.lint.contact_sheet)
-        _say(f"{run.lint.contact_sheet}: {drawn} images" if drawn else "no boxes to draw: no contact sheet")
+        _say(f"{run.lint.contact_sheet}: {counted(drawn, 'image')}" if drawn else "no boxes to draw: no contact sheet")
     if report_config.statistics and report_config.format != "text":
         from dataprep.reports.text import statistics_lines
 
@@ -179,7 +180,8 @@ def _update_baseline(files: list[str], run: LintRun) -> int:
     entries |= {entry for entry in before if entry.code not in ran}
     write_baseline(path, entries)
     added, removed = len(entries - before), len(before - entries)
-    _say(f"{path}: {len(entries):,} entries (+{added:,}, -{removed:,}) accept {report.num_findings:,} findings")
+    accepted = counted(report.num_findings, "finding")
+    _say(f"{path}: {counted(len(entries), 'entry', 'entries')} (+{added:,}, -{removed:,}) for {accepted}")
     return CLEAN
 
 
@@ -217,7 +219,8 @@ def _fix(files: list[str], run: LintRun) -> tuple[list[str], LintRun]:
             continue
         fixes = ", ".join(f"{code} {count:,}" for code, count in sorted(done.by_code.items()))
         dropped = f", {done.dropped:,} of them left out" if done.dropped else ""
-        _say(f"{path}: {done.rows:,} rows mended{dropped} ({fixes}); see {done.fixed_path} and {done.ledger_path}")
+        mended = f"{counted(done.rows, 'row')} mended{dropped} ({fixes})"
+        _say(f"{path}: {mended}; see {done.fixed_path} and {done.ledger_path}")
         after.append(str(done.fixed_path))
         if run.fix.fixed_out is not None and root is None:
             root = Path(path).parent  # media lie beside the data file, not beside its copy

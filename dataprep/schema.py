@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from dataprep.wording import counted
 from schemas import load_schema
 
 if TYPE_CHECKING:
@@ -176,7 +177,7 @@ def _sentence(error: ValidationError, path: str) -> str:
     if error.validator in ("minItems", "maxItems", "items") and isinstance(value, list):
         low, high = schema.get("minItems"), schema.get("maxItems")
         wanted = f"{low}" if low == high else f"{low} or more"
-        return f"{name} has {len(value)} entries, expected {wanted}: {shorten(value)}"
+        return f"{name} has {counted(len(value), 'entry', 'entries')}, expected {wanted}: {shorten(value)}"
     return f"{name}: {error.message[:200]}"
 
 

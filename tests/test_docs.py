@@ -148,3 +148,11 @@ def test_every_command_is_documented() -> None:
     names = own | {entry.name for entry in entry_points(group="dataprep.commands")}
     text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
     assert {name for name in names if f"dataprep {name}" not in text} == set()
+
+
+@pytest.mark.parametrize("page", ["README.md", "CHANGELOG.md"])
+def test_the_number_of_rules_is_right(page: str) -> None:
+    from dataprep.rules.table import RULES
+
+    numbers = re.findall(r"(\d+) rules", (REPO / page).read_text(encoding="utf-8"))
+    assert numbers == [str(len(RULES))]

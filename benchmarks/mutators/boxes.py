@@ -337,13 +337,13 @@ def without_image(row: Row, desk: Desk) -> Line:
     return {key: value for key, value in row.items() if key != "images"}
 
 
-@of_rows("caption-empty", "G409 G418", seeds="box", level=1)
+@of_rows("caption-empty", "G409 G422", seeds="box", level=1)
 def caption_empty(row: Row, desk: Desk) -> Line:
     """A referring text that refers to nothing."""
     return change_objects(row, caption="")
 
 
-@of_rows("caption-only-spaces", "G409 G418", seeds="box", level=1)
+@of_rows("caption-only-spaces", "G409 G422", seeds="box", level=1)
 def caption_spaces(row: Row, desk: Desk) -> Line:
     """A referring text of white space."""
     return change_objects(row, caption="  ")

@@ -24,6 +24,7 @@ from dataprep.errors import MediaError
 # More entries than this are not listed, and more near names than this are not searched for, to help with typing errors.
 _LISTED_ENTRIES = 5000
 _NEAR_NAME_SEARCHES = 100
+_NEAR_NAMES = 5
 
 # No path is longer on the systems that we know (PATH_MAX of Linux).
 _LONGEST_PATH = 4096
@@ -174,8 +175,22 @@ class MediaRoot:
         if key in listing or self._searches_left <= 0:
             return listing.get(key)
         self._searches_left -= 1
-        matches = difflib.get_close_matches(key, listing, n=1, cutoff=0.7)
-        return listing[matches[0]] if matches else None
+        matches = difflib.get_close_matches(key, listing, n=_NEAR_NAMES, cutoff=0.7)
+        return next((listing[match] for match in matches if _may_be_meant(key, match)), None)
+
+
+def _values(numbers: list[str]) -> list[str]:
+    """Return numbers without leading zeros, and without those that are zero: a digit too many is a typing error."""
+    return [number.lstrip("0") for number in numbers if number.strip("0")]
+
+
+def _may_be_meant(name: str, other: str) -> bool:
+    """Return False for the other pictures of a series: names with another number, or with only the ending in common."""
+    stem, other_stem = (os.path.splitext(text)[0] for text in (name, other))  # noqa: PTH122
+    numbers, others = (re.findall(r"\d+", text) for text in (stem, other_stem))
+    if numbers and others and _values(numbers) != _values(others):
+        return False
+    return difflib.SequenceMatcher(None, stem, other_stem).ratio() >= 0.5
 
 
 def _lstat(path: str) -> os.stat_result | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
+from dataprep.box_readings import Hypothesis, unit_corners
 from dataprep.config import LintConfig
 from dataprep.errors import DataprepError, MediaError
 from dataprep.formats.reading import read_record
@@ -24,7 +25,7 @@ from dataprep.records import GroundedObject, Record
 from dataprep.reports.visible import make_visible
 from dataprep.rules.runner import media_root_of
 from dataprep.sources import RawRow, read_rows_at
-from dataprep.spaces import FileSpaces, Hypothesis, unit_corners
+from dataprep.spaces import FileSpaces
 
 MOST_FILES = 8
 _COLUMNS = 4
@@ -113,12 +114,12 @@ def _draw_row(raw: RawRow, spaces: dict[str, FileSpaces], media: MediaIndex, con
     if facts is None or facts.header is None or facts.header.width * facts.header.height > _MOST_PIXELS:
         return
     alike = _boxes_beside(record, entry)
-    place = f"{raw.location.line}: {facts.shown_source}"
+    place = f"line {raw.location.line}: {facts.shown_source}"
     is_applied = config.exif == "apply"
     try:
         image = _open(facts, apply_exif=is_applied)
         declared = Hypothesis("xyxy", entry.bbox_type)
-        yield _Cell(image, unit_corners(alike, declared, *image.size), f"{entry.bbox_type}  {place}", _DECLARED)
+        yield _Cell(image, unit_corners(alike, declared, *image.size), f"{place}, {entry.bbox_type}", _DECLARED)
         found = _reading_of(spaces.get(entry.bbox_type), is_turned=facts.header.orientation >= 5)
         if found is None:
             return

@@ -16,6 +16,7 @@ from dataprep.findings import Finding, Severity
 from dataprep.linting import LintReport
 from dataprep.reports.reporter import ReportContext
 from dataprep.reports.visible import describe, make_visible
+from dataprep.wording import counted
 
 MOST_SHOWN = {Severity.ERROR: 10, Severity.WARNING: 10, Severity.INFO: 9}  # one notice is ours
 _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
@@ -57,7 +58,10 @@ class GithubReporter:
             note = f"{hidden:,} more findings are not shown here (GitHub shows ten of a kind); use --format jsonl"
             self._context.write(f"::notice title=dataprep lint::{note}\n")
         errors, warnings = report.count(Severity.ERROR), report.count(Severity.WARNING)
-        self._context.write(f"dataprep lint: {errors:,} errors, {warnings:,} warnings in {report.num_rows:,} rows\n")
+        self._context.write(
+            f"dataprep lint: {counted(errors, 'error')}, {counted(warnings, 'warning')} in "
+            f"{counted(report.num_rows, 'row')}\n"
+        )
 
 
 def _choose(report: LintReport, severity: Severity) -> list[Finding]:

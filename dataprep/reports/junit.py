@@ -16,6 +16,7 @@ from dataprep.reports.reporter import ReportContext
 from dataprep.reports.visible import describe, make_visible, plain
 from dataprep.rules.selection import severities_for
 from dataprep.rules.table import RULES
+from dataprep.wording import counted
 
 MOST_SHOWN = 20
 
@@ -65,7 +66,7 @@ class JunitReporter:
         text, first = escape("\n".join(lines)), group.first[0]
         if not self._context.fails(first.severity):
             return f"    {name}><system-out>{text}</system-out></testcase>\n"
-        message = _attribute(f"{group.count:,} findings, the first: {describe(first)}")
+        message = _attribute(f"{counted(group.count, 'finding')}, the first: {describe(first)}")
         kind = _attribute(first.severity.value)
         return f"    {name}><failure message={message} type={kind}>{text}</failure></testcase>\n"
 

@@ -13,6 +13,7 @@ from dataprep.reports.visible import make_visible, plain
 from dataprep.rules.base import Level
 from dataprep.rules.table import RULES
 from dataprep.verdicts import UNREADABLE
+from dataprep.wording import counted
 
 _MOST_FILES = 20
 # Plain escape sequences: rich would cost as much time as checking ten thousand rows.
@@ -55,10 +56,10 @@ def _head(report: LintReport) -> list[str]:
     lines = []
     for summary in report.files[:_MOST_FILES]:
         formats = ", ".join(f"{count:,} {name}" for name, count in summary.formats.most_common())
-        lines.append(f"{plain(summary.path)}: {summary.rows:,} rows ({formats or 'none'})")
+        lines.append(f"{plain(summary.path)}: {counted(summary.rows, 'row')} ({formats or 'none'})")
     if len(report.files) > _MOST_FILES:
         rest = report.files[_MOST_FILES:]
-        lines.append(f"+{len(rest):,} more files: {sum(summary.rows for summary in rest):,} rows")
+        lines.append(f"+{counted(len(rest), 'more file')}: {counted(sum(summary.rows for summary in rest), 'row')}")
     if report.sampled_from is not None:
         share = report.num_rows / max(1, report.sampled_from)
         lines.append(
@@ -96,7 +97,8 @@ def _group_lines(summary: CodeSummary, paint: Paint) -> list[str]:
         lines.append(f"{plain(str(finding.location))}:{field} {paint(finding.code, style)} {plain(finding.message)}")
     more = summary.findings - len(summary.first)
     if more:
-        lines.append(paint(f"  +{more:,} more {code} in {summary.rows:,} rows (all of them: --format concise)", "dim"))
+        rows = counted(summary.rows, "row")
+        lines.append(paint(f"  +{more:,} more {code}, {rows} in all (--format concise lists them)", "dim"))
     if summary.first[0].help:
         lines.append(paint(f"  help: {plain(summary.first[0].help)}", "dim"))
     fix = next((finding.fix for finding in summary.first if finding.fix), None)
@@ -115,14 +117,14 @@ def _end(report: LintReport, context: ReportContext, paint: Paint) -> list[str]:
     if Level.TOKENS not in report.levels:
         lines.append(paint("not checked: lengths (add --for MODEL_TYPE --model DIR)", "dim"))
     if report.num_accepted:
-        lines.append(f"{report.num_accepted:,} more findings are accepted by {plain(str(context.lint.baseline))}")
+        lines.append(f"accepted by {plain(str(context.lint.baseline))}: {counted(report.num_accepted, 'finding')}")
     if report.budget is not None:
         from dataprep.reports.budget_text import budget_lines
 
         lines += ["", *(make_visible(line) for line in budget_lines(report.budget)), ""]
     errors, warnings = report.count(Severity.ERROR), report.count(Severity.WARNING)
     style = "bold red" if errors else "yellow" if warnings else "bold green"
-    rejected = f"{report.num_rows_with_errors:,} of {report.num_rows:,} rows"
+    rejected = f"{report.num_rows_with_errors:,} of {counted(report.num_rows, 'row')}"
     lines.append(f"{paint(_counts(report), style)}; conversion would reject {rejected}")
     if report.stopped:
         lines.append(paint(f"stopped: {plain(report.stopped)}; the rows behind it were not checked", "bold red"))
@@ -131,8 +133,9 @@ def _end(report: LintReport, context: ReportContext, paint: Paint) -> list[str]:
 
 def _counts(report: LintReport) -> str:
     infos = report.count(Severity.INFO)
-    rest = f", {infos:,} notes" if infos else ""
-    return f"{report.count(Severity.ERROR):,} errors and {report.count(Severity.WARNING):,} warnings{rest}"
+    rest = f", {counted(infos, 'note')}" if infos else ""
+    errors, warnings = report.count(Severity.ERROR), report.count(Severity.WARNING)
+    return f"{counted(errors, 'error')} and {counted(warnings, 'warning')}{rest}"
 
 
 def _passed(report: LintReport) -> list[str]:

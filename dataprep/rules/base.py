@@ -144,17 +144,21 @@ class CorpusRule(AnyRule):
 
 
 class ParseRule(Rule):
-    """A rule about rows that could not be parsed; ``kinds`` are the parse problems that it reports."""
+    """A rule about rows that could not be parsed.
+
+    ``kinds`` are the parse problems that it reports; ``prefix`` goes before what the parser says.
+    """
 
     level = Level.SHAPE
     kinds: ClassVar[tuple[str, ...]]
+    prefix: ClassVar[str] = ""
     help: ClassVar[str | None] = None
 
     def check(self, row: CheckedRow, context: RuleContext) -> Iterator[Problem]:
         """Yield the parse problem of this rule's kind."""
         problem = row.parse_problem
         if problem is not None and problem.kind in self.kinds:
-            yield Problem(message=problem.detail, help=self.help, fix=self.fix_for(row))
+            yield Problem(message=f"{self.prefix}{problem.detail}", help=self.help, fix=self.fix_for(row))
 
     def fix_for(self, row: CheckedRow) -> Fix | None:
         """Return how the row can be mended, if it can."""
@@ -207,15 +211,15 @@ class MediaRule(Rule):
             error = facts.error
             if error is not None and facts.ref.kind in self.kinds and self._reports(error.reason):
                 message = f"{facts.shown_source}: {error.detail}"
-                step, fix = self.help_for(error.reason), self.fix_for(row, facts)
+                step, fix = self.help_for(row, facts), self.fix_for(row, facts)
                 yield Problem(message=message, field=facts.ref.field, help=step, fix=fix)
 
     def fix_for(self, row: CheckedRow, facts: MediaFacts) -> Fix | None:
         """Return how the row can be mended, if it can."""
         return None
 
-    def help_for(self, reason: str) -> str | None:
-        """Return the next step after a failure for this reason."""
+    def help_for(self, row: CheckedRow, facts: MediaFacts) -> str | None:
+        """Return the next step after this failure."""
         return self.help
 
     def _reports(self, reason: str) -> bool:

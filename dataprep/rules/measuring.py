@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dataprep.catalog import MODEL_TYPES
 from dataprep.config import RowConfig
 from dataprep.encode import Encoder, Layout, VideoSize, lay_out, make_encoder
 from dataprep.errors import ConfigError
@@ -20,7 +21,7 @@ def make_encoder_from(config: RowConfig) -> Encoder:
         ConfigError: If model type or model folder are missing or cannot be used.
     """
     if config.model_type is None:
-        raise ConfigError("no model type; add --for with one of the eleven model types")
+        raise ConfigError(f"no model type; add --for with one of {', '.join(MODEL_TYPES)}")
     if config.model is None:
         raise ConfigError("no model folder; add --model with the folder that holds the model's tokenizer")
     return make_encoder(

@@ -22,6 +22,7 @@ from dataprep.rules.grounding.box_vanishes import BoxVanishes
 from dataprep.rules.grounding.box_without_area import BoxWithoutArea
 from dataprep.rules.grounding.boxes_on_rotated_image import BoxesOnRotatedImage
 from dataprep.rules.grounding.caption_ambiguous import CaptionAmbiguous
+from dataprep.rules.grounding.caption_empty import CaptionEmpty
 from dataprep.rules.grounding.caption_missing import CaptionMissing
 from dataprep.rules.grounding.object_image_out_of_range import ObjectImageOutOfRange
 from dataprep.rules.grounding.object_malformed import ObjectMalformed
@@ -169,6 +170,7 @@ RULES: dict[str, type[AnyRule]] = {
     "G419": GridOf999,
     "G420": RowSpaceDiffers,
     "G421": SpacesMixed,
+    "G422": CaptionEmpty,
     "D501": DuplicateRow,
     "D502": AnswersDisagree,
     "D503": RowInBothSplits,

@@ -16,6 +16,8 @@ from dataprep.config import ConvertConfig
 
 GOLDENS = Path(__file__).resolve().parent.parent / "fixtures" / "goldens"
 TOKENIZER = GOLDENS / "tokenizer_nobos"
+SKIP = {"on_bad": "skip", "max_bad_ratio": 1.0, "split": "val=0.4"}
+"""Options that accept bad rows and draw a split."""
 
 
 def make_options(**changes: Any) -> ConvertConfig:
@@ -94,3 +96,9 @@ def read_ledger(folder: Path) -> list[dict[str, Any]]:
 def read_rejects(folder: Path) -> list[dict[str, Any]]:
     """Entries of ``rejects.jsonl``."""
     return [json.loads(line) for line in (folder / "rejects.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def write_half_bad(folder: Path, num_bad: int = 3, num_rows: int = 10) -> str:
+    """Write rows of text, the first of them with an image that is not there."""
+    rows: list[Any] = [image_row("gone.png") if number < num_bad else text_row(number) for number in range(num_rows)]
+    return write_rows(folder / "rows.jsonl", rows)

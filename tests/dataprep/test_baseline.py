@@ -130,7 +130,7 @@ def test_entries_below_the_level_of_the_run_are_kept(tmp_path: Path) -> None:
 def test_an_update_says_what_changed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     source = write_rows(tmp_path / "rows.jsonl", [image_row("gone.png"), image_row("gone.png")])
     update(source, tmp_path / "base.json", rules=RuleConfig(ignore=("D",)))
-    assert capfd.readouterr().err == f"{tmp_path / 'base.json'}: 1 entries (+1, -0) accept 2 findings\n"
+    assert capfd.readouterr().err == f"{tmp_path / 'base.json'}: 1 entry (+1, -0) for 2 findings\n"
 
 
 def test_what_is_found_late_is_accepted_by_content_too(tmp_path: Path) -> None:

@@ -229,7 +229,7 @@ def test_a_file_that_is_named_twice_is_mended_and_checked_once(tmp_path: Path, c
     source = write_rows(tmp_path / "rows.jsonl", [text_row(1) | {"imgs": None}])
     assert run(source, source, fix=True, format="json") == 0
     out, err = capfd.readouterr()
-    assert err.count("rows mended") == 1
+    assert err.count("row mended") == 1
     assert json.loads(out)["summary"]["rows"] == 1
 
 
@@ -239,7 +239,7 @@ def test_a_contact_sheet_is_drawn_beside_the_report(tmp_path: Path, good: str, c
     row = {"query": "find", "response": "<bbox>", "images": ["a.png"], "objects": [box]}
     source, sheet = write_rows(tmp_path / "rows.jsonl", [row]), tmp_path / "sheet.png"
     assert run(source, contact_sheet=sheet) == 0
-    assert capfd.readouterr().err == f"{sheet}: 1 images\n"
+    assert capfd.readouterr().err == f"{sheet}: 1 image\n"
     assert sheet.read_bytes().startswith(b"\x89PNG")
     assert run(good, contact_sheet=tmp_path / "none.png") == 0
     assert capfd.readouterr().err == "no boxes to draw: no contact sheet\n"

@@ -119,14 +119,14 @@ PLAIN = {"caption": "c", "bbox": [1, 2, 3, 4], "bbox_type": "real", "image": 0}
         ({"images": [1]}, "wrong-shape", "images[0]", "images[0] is a number, expected text or null"),
         ({"images": {}}, "wrong-shape", "images", "images is an object, expected text or a list or null"),
         ({"system": False}, "wrong-shape", "system", "system is true or false, expected text or null"),
-        ({"history": [["q"]]}, "history-pair", "history[0]", 'history[0] has 1 entries, expected 2: ["q"]'),
+        ({"history": [["q"]]}, "history-pair", "history[0]", 'history[0] has 1 entry, expected 2: ["q"]'),
         ({"history": [["q", 5]]}, "history-pair", "history[0][1]", "history[0][1] is a number, expected text"),
         ({"history": {}}, "history-pair", "history", "history is an object, expected a list or null"),
         ({"objects": 5}, "object-shape", "objects", "objects is a number, expected a list or text or null"),
         ({"objects": [5]}, "object-shape", "objects[0]", "objects[0] is a number, expected an object"),
         (
             {"objects": [PLAIN, PLAIN | {"bbox": [1]}]},
-            "object-shape", "objects[1].bbox", "objects[1].bbox has 1 entries, expected 4: [1]",
+            "object-shape", "objects[1].bbox", "objects[1].bbox has 1 entry, expected 4: [1]",
         ),
         (
             {"objects": [PLAIN | {"bbox_type": "px"}]},

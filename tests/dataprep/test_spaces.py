@@ -12,9 +12,10 @@ import pytest
 from PIL import Image
 
 from dataprep import lint
+from dataprep.box_readings import FEWEST_BOXES, Boxes
 from dataprep.config import LintConfig, RuleConfig
 from dataprep.findings import Finding
-from dataprep.spaces import FEWEST_BOXES, Boxes, FileSpaces, look_into
+from dataprep.spaces import FileSpaces, look_into
 
 Box = list[float]
 SPACE_RULES = ("G412", "G413", "G414", "G415", "G419", "G420", "G421")

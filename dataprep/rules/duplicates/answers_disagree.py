@@ -13,14 +13,15 @@ class AnswersDisagree(CorpusRule):
     """One question about one image with different answers.
 
     ## What it does
-    Reports, once per question, rows that have the same images and videos and the same conversation up to the
-    last answer, but another last answer. Boxes and captions count as the text that they become.
+    Reports rows that have the same images and videos and the same conversation up to the last answer, but another
+    last answer: once per question, at the first row that disagrees, with the number of rows and of answers. Boxes
+    and captions count as the text that they become.
     ## Why it matters
     The model cannot learn which answer is meant; with boxes it is taught to point at one of several at random.
     ## Example
     `Find <ref-object>` of `red cell` on one image, once for each of twelve cells, with one box each
     ## Use instead
-    Keep one answer; put all boxes of one referring text into one row.
+    Keep one answer; where a row holds one of several boxes of one referring text, put them all into one row.
     ## Options
     None.
     ## Source
@@ -39,10 +40,10 @@ class AnswersDisagree(CorpusRule):
 
         for is_val in (False, True):
             side = side_of(corpus, is_val=is_val, part="rows", names=("questions", "answers"))
-            for first, later, count in disagreements(side.columns["questions"], side.columns["answers"]):
+            for first, later, rows, count in disagreements(side.columns["questions"], side.columns["answers"]):
                 yield CorpusProblem(
                     location=side.location(later),
-                    message=f"the same question about the same media has another answer at {side.location(first)}; "
-                    f"{count:,} different answers in all",
-                    help="keep one answer, or put all boxes of one referring text into one row",
+                    message=f"{rows:,} rows ask the same question about the same media and give {count:,} different "
+                    f"answers; the first of them is at {side.location(first)}",
+                    help="keep one answer; where a row holds one of several boxes, put them all into one row",
                 )

@@ -53,8 +53,9 @@ class BoxNormalisedTwice(Rule):
         ):
             return
         first = entries[0]
-        message = (
-            f"all {len(entries)} {first.bbox_type} boxes, such as {list(first.boxes[0])}, "
-            f"lie within the first {_CORNER_PX:.0f} pixels of their image: were they normalised twice?"
-        )
+        box = f"{list(first.boxes[0])}"
+        which = f"the {first.bbox_type} box {box} lies"
+        if len(entries) > 1:
+            which = f"all {len(entries)} {first.bbox_type} boxes, such as {box}, lie"
+        message = f"{which} within the first {_CORNER_PX:.0f} pixels of the image: normalised twice?"
         yield Problem(message=message, field=f"{first.field}.bbox", help="write boxes that were normalised once")

@@ -1,4 +1,4 @@
-"""Flag referring texts that point at nothing or at two things. Cost: counting."""
+"""Flag referring texts that one query uses for several things. Cost: counting."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ def _asked_for(row: CheckedRow) -> Iterator[tuple[GroundedObject, bool]]:
 
 
 class CaptionAmbiguous(Rule):
-    """Referring text that is empty or not unique.
+    """One referring text for several objects of a query.
 
     ## What it does
-    Reports captions that are empty or blank where `<ref-object>` asks for them, and queries that
-    ask for two objects of one image by the same caption.
+    Reports queries that ask for two objects of one image by the same caption.
     ## Why it matters
-    The question does not say which thing is meant, so no answer to it can be right.
+    The question does not say which thing is meant. Where all things of a kind are asked for and all are answered,
+    nothing is wrong; otherwise no answer can be right.
     ## Example
     "Find `<ref-object>` and `<ref-object>`", both of them `the man`
     ## Use instead
-    Write captions that tell the objects apart: `the man on the left`.
+    Write captions that tell the objects apart: `the man on the left`. Or ask once, with all boxes in one object.
     ## Options
     None.
     ## Source
@@ -42,24 +42,21 @@ class CaptionAmbiguous(Rule):
     """
 
     name = "caption-ambiguous"
-    severity = Severity.WARNING
+    severity = Severity.INFO
     level = Level.TEXT
 
     def check(self, row: CheckedRow, context: RuleContext) -> Iterator[Problem]:
-        """Yield each caption that names nothing, or what another one names."""
+        """Yield each caption that names several things."""
         if not row.checked_record.objects:
             return
         groups: dict[tuple[str, int], list[GroundedObject]] = {}
         for entry, is_query in _asked_for(row):
             caption = (entry.caption or "").strip().casefold()
-            if not caption and entry.caption is not None:
-                message = "the caption is empty, but <ref-object> asks for it"
-                yield Problem(message=message, field=f"{entry.field}.caption", help="write what the box shows")
-            elif caption and is_query:
+            if caption and is_query:
                 groups.setdefault((caption, entry.image), []).append(entry)
         for group in groups.values():
             num_boxes = len({entry.boxes for entry in group})
             if num_boxes > 1:
                 message = f"the query asks {len(group)} times for {group[0].caption!r}, with {num_boxes} boxes"
-                step = "write captions that tell them apart"
+                step = "write captions that tell them apart, unless all of them are asked for"
                 yield Problem(message=message, field=f"{group[1].field}.caption", help=step)

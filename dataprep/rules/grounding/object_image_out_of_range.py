@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataprep.findings import Fix, Problem
 from dataprep.rules.base import CheckedRow, Level, Rule, RuleContext
 from dataprep.rules.fixes import path_of, set_value, value_at
+from dataprep.wording import counted
 
 
 def _count_from_zero(row: CheckedRow) -> Fix | None:
@@ -51,5 +52,6 @@ class ObjectImageOutOfRange(Rule):
         outside = [entry for entry in objects if count and entry.image >= count]
         fix = _count_from_zero(row) if outside else None
         for entry in outside:
-            message = f"image is {entry.image}, the row has {count} (0..{count - 1})"
+            only = "0 only" if count == 1 else f"0 to {count - 1}"
+            message = f"image is {entry.image}, but the row has {counted(count, 'image')}, counted from 0 ({only})"
             yield Problem(message=message, field=f"{entry.field}.image", help="count images from 0", fix=fix)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from dataprep.findings import Problem
 from dataprep.rules.base import CheckedRow, Level, Rule, RuleContext
+from dataprep.wording import counted
 
 
 class ObjectsWithoutImage(Rule):
@@ -33,7 +34,7 @@ class ObjectsWithoutImage(Rule):
         record = row.checked_record
         if record.objects and not record.images:
             yield Problem(
-                message=f"{len(record.objects)} objects, but no image that they lie on",
+                message=f"{counted(len(record.objects), 'object')}, but no image that they lie on",
                 field="objects",
                 help="add the image",
             )

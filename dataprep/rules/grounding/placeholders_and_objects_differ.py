@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataprep.findings import Problem
 from dataprep.rules.base import CheckedRow, Level, Rule, RuleContext
 from dataprep.tags import BBOX, REF_OBJECT, count_tag
+from dataprep.wording import counted
 
 
 class PlaceholdersAndObjectsDiffer(Rule):
@@ -40,10 +41,10 @@ class PlaceholdersAndObjectsDiffer(Rule):
         for tag, count in counts.items():
             if count and count != num_objects:
                 yield Problem(
-                    message=f"{count} {tag} tags for {num_objects} objects",
+                    message=f"{counted(count, f'{tag} tag')} for {counted(num_objects, 'object')}",
                     field="objects",
                     help="write one for each object",
                 )
         if num_objects and not any(counts.values()):
-            message = f"{num_objects} objects, but neither {BBOX} nor {REF_OBJECT} in the text"
+            message = f"{counted(num_objects, 'object')}, but neither {BBOX} nor {REF_OBJECT} in the text"
             yield Problem(message=message, field="objects", help="say in the text where boxes and captions go")

@@ -6,6 +6,7 @@ from dataprep.findings import Fix
 from dataprep.media.index import MediaFacts
 from dataprep.rules.base import CheckedRow, MediaRule
 from dataprep.rules.fixes import correct_path
+from dataprep.rules.media_roots import help_for_missing
 
 
 class ImageFileMissing(MediaRule):
@@ -13,7 +14,7 @@ class ImageFileMissing(MediaRule):
 
     ## What it does
     Reports every image path that does not exist under the media root; names files that differ in letter
-    case or a few letters.
+    case or a few letters, never in their numbers, and the folder from which the file is there.
     ## Why it matters
     Trainers replace such a row with a random other one, or stop hours into a run.
     ## Example
@@ -28,7 +29,10 @@ class ImageFileMissing(MediaRule):
 
     name = "image-file-missing"
     reasons = ("missing",)
-    help = "paths are relative to --media-root, by default the folder of the data file"
+
+    def help_for(self, row: CheckedRow, facts: MediaFacts) -> str:
+        """Return the media root under which there is such a file, if there is one."""
+        return help_for_missing(row, facts)
 
     def fix_for(self, row: CheckedRow, facts: MediaFacts) -> Fix | None:
         """Return the fix that names the nearest file."""

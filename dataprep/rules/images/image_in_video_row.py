@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from dataprep.findings import Problem, Severity
 from dataprep.rules.base import CheckedRow, Level, Rule, RuleContext
+from dataprep.wording import counted
 
 
 class ImageInVideoRow(Rule):
@@ -33,5 +34,5 @@ class ImageInVideoRow(Rule):
         """Yield the problem."""
         record = row.checked_record
         if record.videos and record.images:
-            message = f"{len(record.images)} images share the row with a video and get one tile each"
+            message = f"{counted(len(record.images), 'image')} in a row with a video: one tile each"
             yield Problem(message=message, field=record.images[0].field, help="split the row in two if details matter")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataprep.rules.base import URL_REASONS, MediaRule
+from dataprep.media.index import MediaFacts
+from dataprep.rules.base import URL_REASONS, CheckedRow, MediaRule
 
 
 class UrlNotAllowed(MediaRule):
@@ -28,7 +29,8 @@ class UrlNotAllowed(MediaRule):
     kinds = ("image", "video")
     help = "download the file and name its path"
 
-    def help_for(self, reason: str) -> str | None:
+    def help_for(self, row: CheckedRow, facts: MediaFacts) -> str | None:
         """Return the option that helps, where one does."""
+        reason = facts.error.reason if facts.error is not None else ""
         option = {"url-not-allowed": "--allow-urls", "private-address": "--allow-private-urls"}.get(reason)
         return f"{self.help}, or pass {option}" if option else self.help

@@ -57,6 +57,7 @@ class InvalidJson(ParseRule):
 
     name = "invalid-json"
     kinds = ("invalid-json",)
+    prefix = "not valid JSON: "
     help = "write the row with a JSON library; if the file is cut off, copy it again"
 
     def fix_for(self, row: CheckedRow) -> Fix | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataprep.corpus import Corpus
 from dataprep.findings import CorpusProblem, Severity
 from dataprep.rules.base import CorpusRule, Level, RuleContext
-from dataprep.rules.verdicts import verdict_problem, whole_verdicts
+from dataprep.rules.space_problems import verdict_problem, whole_verdicts
 
 
 class BoxAsWidthAndHeight(CorpusRule):
@@ -25,7 +25,7 @@ class BoxAsWidthAndHeight(CorpusRule):
     ## Options
     None.
     ## Source
-    docs/data.md; dataprep/spaces.py says how the statistics work.
+    docs/data.md; dataprep/box_readings.py says how the statistics work.
     """
 
     name = "box-as-width-and-height"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataprep.corpus import Corpus
 from dataprep.findings import CorpusProblem, Location, Severity
 from dataprep.rules.base import CorpusRule, Level, RuleContext
-from dataprep.rules.verdicts import all_spaces
+from dataprep.rules.space_problems import all_spaces
 
 
 class BoxesOnOtherRotation(CorpusRule):
@@ -25,7 +25,7 @@ class BoxesOnOtherRotation(CorpusRule):
     ## Options
     None.
     ## Source
-    docs/data.md; dataprep/spaces.py says how the statistics work.
+    docs/data.md; dataprep/box_readings.py says how the statistics work.
     """
 
     name = "boxes-on-other-rotation"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataprep.corpus import Corpus
 from dataprep.findings import CorpusProblem, Location, Severity
 from dataprep.rules.base import CorpusRule, Level, RuleContext
-from dataprep.rules.verdicts import all_spaces
+from dataprep.rules.space_problems import all_spaces
 
 
 class GridOf999(CorpusRule):
@@ -26,7 +26,7 @@ class GridOf999(CorpusRule):
     ## Options
     None.
     ## Source
-    docs/data.md; dataprep/spaces.py says how the statistics work.
+    docs/data.md; dataprep/box_readings.py says how the statistics work.
     """
 
     name = "grid-of-999"

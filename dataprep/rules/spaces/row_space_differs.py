@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataprep.corpus import Corpus
 from dataprep.findings import CorpusProblem, Location, Severity
 from dataprep.rules.base import CorpusRule, Level, RuleContext
-from dataprep.rules.verdicts import all_spaces
+from dataprep.rules.space_problems import all_spaces
 
 
 class RowSpaceDiffers(CorpusRule):
@@ -25,7 +25,7 @@ class RowSpaceDiffers(CorpusRule):
     ## Options
     None.
     ## Source
-    docs/data.md; dataprep/spaces.py says how the statistics work.
+    docs/data.md; dataprep/box_readings.py says how the statistics work.
     """
 
     name = "row-space-differs"
@@ -36,10 +36,11 @@ class RowSpaceDiffers(CorpusRule):
         """Yield what is wrong with the rows as a whole."""
         for spaces in all_spaces(corpus, context):
             for odd in spaces.odd:
+                numbers = [int(number) if number == int(number) else number for number in odd.box]
                 yield CorpusProblem(
                     location=Location(spaces.path, odd.line),
                     field="objects",
-                    message=f"box {list(odd.box)} fits {odd.found}, the other {spaces.bbox_type} boxes of the file "
+                    message=f"box {numbers} fits {odd.found}, the other {spaces.bbox_type} boxes of the file "
                     f"({spaces.boxes:,} in all) do not",
                     help="correct the bbox_type of this row",
                 )

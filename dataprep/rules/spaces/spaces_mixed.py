@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataprep.corpus import Corpus
 from dataprep.findings import CorpusProblem, Location, Severity
 from dataprep.rules.base import CorpusRule, Level, RuleContext
-from dataprep.rules.verdicts import all_spaces, help_for, verdict_problem
+from dataprep.rules.space_problems import all_spaces, help_for, verdict_problem
 
 
 class SpacesMixed(CorpusRule):
@@ -25,7 +25,7 @@ class SpacesMixed(CorpusRule):
     ## Options
     None.
     ## Source
-    docs/data.md; dataprep/spaces.py says how the statistics work.
+    docs/data.md; dataprep/box_readings.py says how the statistics work.
     """
 
     name = "spaces-mixed"

@@ -9,6 +9,7 @@ from dataprep.findings import Fix, Problem, Severity
 from dataprep.rules.base import CheckedRow, Level, Rule, RuleContext
 from dataprep.rules.fixes import set_value, text_at
 from dataprep.tags import IMAGE, VIDEO, count_tag
+from dataprep.wording import counted
 
 
 def _write_tags(row: CheckedRow, context: RuleContext) -> Fix | None:
@@ -57,6 +58,7 @@ class FewerTagsThanMedia(Rule):
         for tag, refs in ((IMAGE, record.images), (VIDEO, record.videos)):
             count = count_tag([turn.query for turn in record.turns], tag)
             if count < len(refs) and (count or len(record.turns) > 1):
-                message = f"{count} {tag} tags for {len(refs)} {tag[1:-1]}s in {len(record.turns)} turns"
+                turns = counted(len(record.turns), "turn")
+                message = f"{counted(count, f'{tag} tag')} for {counted(len(refs), tag[1:-1])} in {turns}"
                 step = f"write one {tag} for each, where it belongs"
                 yield Problem(message=message, help=step, fix=_write_tags(row, context))

@@ -34,5 +34,5 @@ class InlineAndListedMedia(Rule):
         for refs, name in ((row.checked_record.images, "images"), (row.checked_record.videos, "videos")):
             inline = [ref for ref in refs if ref.inline]
             if inline and len(inline) < len(refs):
-                message = f"{len(inline)} {name} stand in the text and {len(refs) - len(inline)} in a field"
+                message = f"of {len(refs)} {name}, {len(inline)} in the text and {len(refs) - len(inline)} in a field"
                 yield Problem(message=message, field=inline[0].field, help="use one of the two ways for all")

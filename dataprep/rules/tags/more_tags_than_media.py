@@ -8,6 +8,7 @@ from dataprep.findings import Fix, Problem
 from dataprep.rules.base import CheckedRow, Level, Rule, RuleContext
 from dataprep.rules.fixes import set_value, text_at
 from dataprep.tags import IMAGE, VIDEO, count_tag
+from dataprep.wording import counted
 
 
 def _first_with(tag: str, row: CheckedRow) -> str:
@@ -53,7 +54,7 @@ class MoreTagsThanMedia(Rule):
         for tag, refs in ((IMAGE, record.images), (VIDEO, record.videos)):
             count = count_tag([turn.query for turn in record.turns], tag)
             if count > len(refs):
-                message = f"{count} {tag} tags, but {len(refs)} {tag[1:-1]}s"
+                message = f"{counted(count, f'{tag} tag')}, but {counted(len(refs), tag[1:-1])}"
                 step = f"add the {tag[1:-1]} or take the tag out"
                 fix = None if refs else _take_out(tag, row)
                 yield Problem(message=message, field=_first_with(tag, row), help=step, fix=fix)

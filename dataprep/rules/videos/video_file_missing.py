@@ -6,6 +6,7 @@ from dataprep.findings import Fix
 from dataprep.media.index import MediaFacts
 from dataprep.rules.base import CheckedRow, MediaRule
 from dataprep.rules.fixes import correct_path
+from dataprep.rules.media_roots import help_for_missing
 
 
 class VideoFileMissing(MediaRule):
@@ -28,7 +29,10 @@ class VideoFileMissing(MediaRule):
     name = "video-file-missing"
     reasons = ("missing",)
     kinds = ("video",)
-    help = "paths are relative to --media-root, by default the folder of the data file"
+
+    def help_for(self, row: CheckedRow, facts: MediaFacts) -> str:
+        """Return the media root under which there is such a file, if there is one."""
+        return help_for_missing(row, facts)
 
     def fix_for(self, row: CheckedRow, facts: MediaFacts) -> Fix | None:
         """Return the fix that names the nearest file."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from dataprep.findings import Problem, Severity
 from dataprep.rules.base import CheckedRow, Level, Rule, RuleContext
+from dataprep.wording import counted
 
 
 class VideoShorterThanFrames(Rule):
@@ -35,5 +36,5 @@ class VideoShorterThanFrames(Rule):
             video = facts.video
             if video is not None and video.num_frames < context.video_frames:
                 taken = f"{context.video_frames} are taken: some are repeated"
-                message = f"{facts.shown_source} has {video.num_frames} frames, {taken}"
+                message = f"{facts.shown_source} has {counted(video.num_frames, 'frame')}, {taken}"
                 yield Problem(message=message, field=facts.ref.field, help="use a longer clip or still images")

@@ -84,6 +84,18 @@ def test_missing_files_come_with_the_nearest_name(root: Path, source: str, sugge
     assert f"did you mean {suggestion}" in error.detail
 
 
+@pytest.mark.parametrize("source", ["street/Photo_2.jpg", "b.png", "street/img_0001.jpg", "street/img_0.jpg"])
+def test_other_pictures_of_a_series_are_not_meant(root: Path, source: str) -> None:
+    (root / "street" / "img_0002.jpg").touch()
+    assert "did you mean" not in error_of(source, root).detail
+
+
+@pytest.mark.parametrize("source", ["street/0img_0002.jpg", "street/img-2.jpg", "street/img_0002.jpeg"])
+def test_another_spelling_of_a_number_is_meant(root: Path, source: str) -> None:
+    (root / "street" / "img_0002.jpg").touch()
+    assert "did you mean 'img_0002.jpg'" in error_of(source, root).detail
+
+
 def test_composed_and_decomposed_names(root: Path) -> None:
     (root / unicodedata.normalize("NFD", "caf\u00e9.png")).write_bytes(PNG)
     assert "did you mean" in error_of(unicodedata.normalize("NFC", "caf\u00e9.png"), root).detail
@@ -93,7 +105,7 @@ def test_searches_for_near_names_are_limited(root: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(resolve_module, "_NEAR_NAME_SEARCHES", 1)
     media = MediaRoot(root)
     details = []
-    for source in ("b.png", "a.pnq", "A.PNG"):
+    for source in ("a.pnh", "a.pnq", "A.PNG"):
         with pytest.raises(MediaError) as caught:
             media.resolve(source)
         details.append("did you mean" in caught.value.detail)

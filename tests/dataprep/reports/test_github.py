@@ -12,7 +12,7 @@ def test_an_annotation_has_file_line_and_title() -> None:
     expected = (
         "::error file=rows.jsonl,line=3,title=M301 a-rule::images[0]: no such file; help: check, then 100 %25: mend"
     )
-    assert text.splitlines() == [expected, "dataprep lint: 1 errors, 0 warnings in 100 rows"]
+    assert text.splitlines() == [expected, "dataprep lint: 1 error, 0 warnings in 100 rows"]
 
 
 def test_properties_are_escaped() -> None:

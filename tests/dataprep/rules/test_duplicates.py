@@ -81,7 +81,8 @@ def test_d502_is_said_once_per_question(tmp_path: Path) -> None:
     text_only = {"query": "What?", "response": "y"}
     (finding,) = find("D502", write(tmp_path / "rows.jsonl", [*rows, *others, text_only]))
     assert finding.location.line == 3
-    assert "rows.jsonl:1; 3 different answers" in finding.message
+    assert finding.message.startswith("4 rows ask the same question about the same media and give 3 different answers")
+    assert finding.message.endswith("rows.jsonl:1")
 
 
 def test_d502_counts_captions_and_boxes_as_text(tmp_path: Path) -> None:

@@ -88,3 +88,10 @@ def test_odd_files_are_known_for_what_they_are(real_rows: Path, name: str) -> No
     else:
         assert not codes
     assert sum(finding.severity is Severity.ERROR for finding in findings) <= 1, "one cause, one error"
+
+
+def test_odd_videos_are_read_or_known_for_what_they_are(real_rows: Path) -> None:
+    rows = checker(real_rows.parent)
+    outcomes = [rows.check(raw) for raw in read_rows(str(real_rows / "rows_nasty_video.jsonl"))]
+    assert len(outcomes) == 7
+    assert not [finding.message for outcome in outcomes for finding in outcome.findings if finding.code == "V352"]

@@ -10,7 +10,8 @@ from dataprep.findings import CorpusProblem, Location
 from dataprep.rules.base import RuleContext
 
 if TYPE_CHECKING:
-    from dataprep.spaces import FileSpaces, Verdict
+    from dataprep.box_readings import Verdict
+    from dataprep.spaces import FileSpaces
 
 
 def all_spaces(corpus: Corpus, context: RuleContext) -> Iterator[FileSpaces]:
