@@ -146,8 +146,8 @@ class PartBuilder:
         row_hash = hash_row(row.value) if row.value is not None else hash_text(row.raw.text)
         for facts in (*row.images, *row.videos):
             self.lacks_media |= facts.error is not None
-            if facts.path is not None:
-                self.media_paths[str(facts.path)] = None
+            if facts.file is not None:
+                self.media_paths[facts.file] = None
         numbers: list[int] = []
         if not row.has_errors:
             try:

@@ -6,12 +6,15 @@ videos. Nothing is decoded. URLs are fetched here, when that is allowed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+
+import msgspec
 
 from dataprep.errors import MediaError
 from dataprep.media.headers import ImageHeader
 from dataprep.media.probe import probe_image_bytes, probe_image_file
+from dataprep.media.quick import QuickProbe
 from dataprep.media.resolve import MediaRoot, Resolved
 from dataprep.media.video import VideoHeader, probe_video
 from dataprep.records import MediaRef, Record
@@ -21,13 +24,12 @@ _MOST_REMEMBERED = 50_000
 _SHOWN_CHARACTERS = 120
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MediaFacts:
+class MediaFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of one reference.
 
     Attributes:
         ref: The reference.
-        path: Its file; None for inline data, fetched URLs and failures.
+        file: Its file; None for inline data, fetched URLs and failures.
         relative: The file relative to the media root, or the URL; None for inline data and failures.
         data: The encoded bytes, where they did not come from a file.
         header: Header of an image that can be used.
@@ -36,12 +38,17 @@ class MediaFacts:
     """
 
     ref: MediaRef
-    path: Path | None = None
+    file: str | None = None
     relative: str | None = None
     data: bytes | None = None
     header: ImageHeader | None = None
     video: VideoHeader | None = None
     error: MediaError | None = None
+
+    @property
+    def path(self) -> Path | None:
+        """The file as a path, which takes longer to make than the file to be probed."""
+        return None if self.file is None else Path(self.file)
 
     @property
     def shown_source(self) -> str:
@@ -70,6 +77,7 @@ class MediaIndex:
     ) -> None:
         self.root = root
         self._policy = MediaRoot(root, allow_outside=allow_outside, allow_urls=allow_urls)
+        self._quick = QuickProbe(self._policy)
         self._allow_private_urls = allow_private_urls
         self._known: dict[tuple[str, str], MediaFacts] = {}
 
@@ -80,10 +88,16 @@ class MediaIndex:
         if found is None:
             if len(self._known) >= _MOST_REMEMBERED:
                 self._known.clear()
-            found = self._find(ref)
+            found = (self._find_quickly(ref) if ref.kind == "image" else None) or self._find(ref)
             if found.data is None:  # inline and fetched bytes are not kept
                 self._known[key] = found
-        return replace(found, ref=ref)
+        return found if found.ref is ref else msgspec.structs.replace(found, ref=ref)
+
+    def _find_quickly(self, ref: MediaRef) -> MediaFacts | None:
+        """Return the facts of an image that is a plain file in a known folder; None if there is more to find out."""
+        source = ref.source.strip()
+        found = self._quick.probe(source)
+        return None if found is None else MediaFacts(ref=ref, file=found[0], relative=found[1], header=found[2])
 
     def _find(self, ref: MediaRef) -> MediaFacts:
         try:
@@ -99,16 +113,17 @@ class MediaIndex:
 
     @staticmethod
     def _probe(ref: MediaRef, resolved: Resolved, data: bytes | None) -> MediaFacts:
-        facts = MediaFacts(ref=ref, path=resolved.path, relative=resolved.relative, data=data)
+        file, relative = None if resolved.path is None else str(resolved.path), resolved.relative
         if ref.kind == "video":
-            if resolved.path is None:
+            if file is None:
                 raise MediaError(ref.source, "not-a-video", "is no file; download the video and name its path")
-            return replace(facts, video=probe_video(resolved.path))
+            return MediaFacts(ref=ref, file=file, relative=relative, video=probe_video(file))
         if data is not None:
+            header = probe_image_bytes(data, name="image", checks_end=True)
             relative = resolved.source if resolved.kind == "url" else None
-            return replace(facts, header=probe_image_bytes(data, name="image", checks_end=True), relative=relative)
-        assert resolved.path is not None
-        return replace(facts, header=probe_image_file(resolved.path, checks_end=True))
+            return MediaFacts(ref=ref, relative=relative, data=data, header=header)
+        assert file is not None
+        return MediaFacts(ref=ref, file=file, relative=relative, header=probe_image_file(file, checks_end=True))
 
     def split_joined(self, record: Record) -> Record:
         """Return the record with paths that a bare text joins by commas taken apart, where all of them exist."""

@@ -133,8 +133,8 @@ def _hash(data: bytes) -> bytes:
 
 def _read(facts: MediaFacts) -> tuple[bytes, bytes | None]:
     """Return hash and bytes of a file; no bytes for one that is too large."""
-    assert facts.path is not None
-    descriptor, size = open_regular_file(facts.path)
+    assert facts.file is not None
+    descriptor, size = open_regular_file(facts.file)
     with os.fdopen(descriptor, "rb") as file:
         if size <= MAX_FILE_BYTES:
             data = file.read()

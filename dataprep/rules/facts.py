@@ -201,8 +201,8 @@ class FactCollector:
         content: bytes | None = None
         if pixels is not None:
             content = pixels.content_hash
-        elif self._wanted.content and facts.path is not None:
-            content = _hash_file(facts.path)
+        elif self._wanted.content and facts.file is not None:
+            content = _hash_file(facts.file)
         name = facts.shown_source.encode("utf-8", "surrogatepass")[:_LONGEST_NAME]
         media.lines.append(line)
         media.files.append(_file_key(facts))
@@ -267,28 +267,28 @@ def _file_key_and_size(facts: MediaFacts) -> tuple[int, int]:
     """Return a number for the file behind a reference, the same through whatever links, and its size in bytes."""
     if facts.data is not None:
         return hash(facts.data), len(facts.data)
-    if facts.path is None:
+    if facts.file is None:
         return 0, 0
     try:
-        found = os.stat(facts.path)  # noqa: PTH116 - once per reference
+        found = os.stat(facts.file)  # noqa: PTH116 - once per reference
     except OSError:
         return 0, 0
     return hash((found.st_dev, found.st_ino)), found.st_size
 
 
 def _video_key(facts: MediaFacts) -> int:
-    if facts.path is None:
+    if facts.file is None:
         return 0
-    name = video_of(str(facts.path), is_video=facts.ref.kind == "video")
+    name = video_of(facts.file, is_video=facts.ref.kind == "video")
     return 0 if name is None else hash(name)
 
 
 @lru_cache(maxsize=10_000)
-def _hash_file(path: Path) -> bytes | None:
+def _hash_file(file: str) -> bytes | None:
     import hashlib
 
     try:
-        with path.open("rb") as stream:
+        with open(file, "rb") as stream:  # noqa: PTH123 - a path takes longer to make than to open
             return hashlib.file_digest(stream, "sha256").digest()[:16]
     except OSError:
         return None
