@@ -271,6 +271,8 @@ def _probe_with_av(path: str | Path, container: str) -> VideoHeader:
 
 def _read_with_av(path: str | Path, wanted: list[int]) -> dict[int, Frame]:
     """Decode from the start up to the last frame wanted."""
+    import numpy as np
+
     av = _av()
     frames: dict[int, Frame] = {}
     pending, index = set(wanted), -1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 from dataprep.blocks import Block
@@ -12,7 +11,7 @@ from dataprep.media.index import MediaFacts
 from dataprep.plain.acceptance import Acceptor
 from dataprep.plain.checks import COVERED, PlainChecks, Size, are_boxes_inside, objects_of
 from dataprep.plain.media import plain_size
-from dataprep.plain.records import answer_of, record_of, sources_of
+from dataprep.plain.records import answer_of, record_of, sources_of, texts_of
 from dataprep.records import MediaRef
 from dataprep.rules.base import CheckedRow, Level, Rule
 from dataprep.rules.facts import FactCollector
@@ -68,9 +67,12 @@ class PlainChecker:
         formats.pop(None, None)
         found: list[tuple[int, list[Finding]]] = []
         number = 0
-        for raw, row in _rows_of(block, lines, rows):
-            if row is None or not self._take(raw, row, collector):
-                checked = self._checker.check(raw)
+        last = -1 if block.text.endswith(b"\n") else len(lines) - 1
+        for index, (line, row) in enumerate(zip(lines, rows, strict=True)):
+            if row is None and not line.strip():
+                continue  # a blank line is no row
+            if row is None or not self._take(block, index, line, row, collector):
+                checked = self._checker.check(block.row(index, line, ends_file=index == last))
                 collector.add(checked)
                 name = format_of(checked)
                 formats[name] = formats.get(name, 0) + 1
@@ -88,47 +90,44 @@ class PlainChecker:
             counts[None if kind is type(None) else self._acceptor.format_of_type(kind)] += count
         return dict(counts)
 
-    def _take(self, raw: RawRow, row: Any, collector: FactCollector) -> bool:
+    def _take(self, block: Block, index: int, line: bytes, row: Any, collector: FactCollector) -> bool:
         """Hand the facts of an accepted row on; return whether its media are plain, too."""
+        number, text = block.location.line + index, line.rstrip(b"\r")
         row_format = self._acceptor.format_of(row)
         sources = sources_of(row_format, row)
+        entries = objects_of(row.objects) or [] if row.objects else []
         if not sources and not row.objects:
-            collector.add_plain(raw.location.line, raw.text, answer_of(row_format, row))
+            collector.add_plain(number, text, answer_of(row_format, row))
             return True
         images: list[MediaFacts] = []
         if self._has_media:
-            known = [self._look_up(source) for source in sources]
-            sizes = [size for _, size in known if size is not None]
-            if len(sizes) < len(known):
+            sizes: list[Size] = []
+            for source in sources:
+                facts, size = self._images.get(source) or self._look_up(source)
+                if size is None:
+                    return False
+                images.append(facts)
+                sizes.append(size)
+            if entries and not are_boxes_inside(entries, sizes):
                 return False
-            if row.objects and not are_boxes_inside(objects_of(row.objects) or [], sizes):
-                return False
-            images = [facts for facts, _ in known]
-        if collector.wants_records:
+        if collector.wants_media:
+            raw = block.row(index, line, ends_file=False)
             collector.add(CheckedRow(raw, record=record_of(row_format, row, raw.location), images=images))
+        elif collector.wants_records:
+            collector.add_sound(number, text, *texts_of(row_format, row), entries, images)
         else:
-            collector.add_texts([raw.location.line], [raw.text])
+            collector.add_texts([number], [text])
         return True
 
     def _look_up(self, source: str) -> tuple[MediaFacts, Size | None]:
-        known = self._images.get(source)
-        if known is None:
-            if len(self._images) >= _MOST_REMEMBERED:
-                self._images.clear()
-            facts = self._checker.media.look_up(MediaRef("image", source.strip(), "images"))
-            known = facts, plain_size(facts, most_aspect=self._most_aspect)
-            if facts.data is None:  # inline bytes are not kept
-                self._images[source] = known
+        if len(self._images) >= _MOST_REMEMBERED:
+            self._images.clear()
+        facts = self._checker.media.find(MediaRef("image", source.strip(), "images"))
+        known = facts, plain_size(facts, most_aspect=self._most_aspect)
+        if facts.data is None:  # inline bytes are not kept
+            self._images[source] = known
         return known
 
     def _find_format(self, line: bytes) -> str | None:
         row = self._by_line.check(RawRow(Location(self._path, 1), line))
         return row.record.row_format if row.record is not None and not row.findings else None
-
-
-def _rows_of(block: Block, lines: list[bytes], rows: list[Any]) -> Iterator[tuple[RawRow, Any]]:
-    """Yield the rows of a block with what they were parsed into; blank lines are none."""
-    last = -1 if block.text.endswith(b"\n") else len(lines) - 1
-    for number, (line, row) in enumerate(zip(lines, rows, strict=True)):
-        if row is not None or line.strip():
-            yield block.row(number, line, ends_file=number == last), row

@@ -14,13 +14,14 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
 from dataprep.corpus import BBOX_TYPE_CODES, NO_RECORD, OTHER_BBOX_TYPE, Facts, Wanted
 from dataprep.grounding import BoxCodec
 from dataprep.media.index import MediaFacts
-from dataprep.records import GroundedObject, Record
+from dataprep.records import Number
 from dataprep.rules.base import CheckedRow, Level
 from dataprep.rules.frames import video_of
 from dataprep.tags import BBOX, REF_OBJECT
@@ -62,6 +63,19 @@ def wanted_facts(
     )
 
 
+class Entry(Protocol):
+    """What is asked of an entry of ``objects``: of a record, or of a row that was accepted as it is."""
+
+    @property
+    def caption(self) -> str | None | msgspec.UnsetType: ...
+    @property
+    def boxes(self) -> Sequence[Sequence[Number]]: ...
+    @property
+    def bbox_type(self) -> str: ...
+    @property
+    def image(self) -> int: ...
+
+
 class FactCollector:
     """Fills the columns of one chunk; make a new one per chunk, add its rows, and hand on what it has at the end.
 
@@ -86,6 +100,11 @@ class FactCollector:
         """Whether anything is wanted that the texts of rows do not give."""
         return self._wanted.records
 
+    @property
+    def wants_media(self) -> bool:
+        """Whether the identity of each image and video is wanted."""
+        return self._wanted.media
+
     def add_texts(self, lines: Iterable[int], texts: Sequence[bytes]) -> None:
         """Add rows of which nothing but their texts is wanted (no ``wanted.records``)."""
         assert not self._wanted.records
@@ -106,6 +125,30 @@ class FactCollector:
             self.facts.num_media.extend(array("h", nothing))
             self._answers.update(answers)
 
+    def add_sound(
+        self,
+        line: int,
+        text: bytes,
+        texts: list[str],
+        system: str | None,
+        objects: Sequence[Entry],
+        images: Sequence[MediaFacts],
+    ) -> None:
+        """Add a row with images or objects that no rule has anything to say about; no lengths or media are taken.
+
+        Args:
+            line: Its line.
+            text: The row as found.
+            texts: Its queries and answers in turn.
+            system: Its system prompt.
+            objects: Its objects.
+            images: The facts of its images.
+        """
+        self._add_rows([line], [text])
+        if self._wanted.answers:
+            self._add_conversation(list(texts), system, objects, images)
+        self._add_objects(line, objects, images)
+
     def add(self, row: CheckedRow) -> None:
         """Add a checked row."""
         line, record = row.raw.location.line, row.record
@@ -116,14 +159,11 @@ class FactCollector:
                 self.facts.answers.append(0)
                 self.facts.num_media.append(NO_RECORD)
             else:
-                self._add_conversation(record, [*row.images, *row.videos])
+                texts: list[object] = [text for turn in record.turns for text in (turn.query, turn.response)]
+                self._add_conversation(texts, record.system, record.objects or (), [*row.images, *row.videos])
         if record is None:
             return
-        for entry in record.objects or ():
-            if self._wanted.labels and entry.caption is not None:
-                self.facts.labels[" ".join(entry.caption.split())[:_SHOWN_CHARACTERS]] += 1
-            if self._wanted.boxes:
-                self._add_boxes(line, entry, row.images)
+        self._add_objects(line, record.objects or (), row.images)
         if self._wanted.media:
             for index, facts in enumerate((*row.images, *row.videos)):
                 self._add_medium(line, facts, row, index)
@@ -152,13 +192,14 @@ class FactCollector:
             hashes = map(canonical_hash if self._wanted.is_canonical else hash, texts)
             self.facts.rows.extend(array("q", list(hashes)))  # twice as fast as from the iterator
 
-    def _add_conversation(self, record: Record, media: Sequence[MediaFacts]) -> None:
-        texts: list[object] = [text for turn in record.turns for text in (turn.query, turn.response)]
-        answer = texts[-1] if not record.objects else _fill_in(texts, record.objects, media)
+    def _add_conversation(
+        self, texts: list[object], system: str | None, objects: Sequence[Entry], media: Sequence[MediaFacts]
+    ) -> None:
+        answer = _fill_in(texts, objects, media) if objects else texts[-1]
         question = 0
         if media:
             keys = [facts.data or facts.relative or facts.ref.source for facts in media]
-            question = hash((self._root, record.system, *keys, *texts[:-1]))
+            question = hash((self._root, system, *keys, *texts[:-1]))
         self._add_answer(question, answer, num_media=len(media))
 
     def _add_answer(self, question: int, answer: object, *, num_media: int) -> None:
@@ -169,13 +210,22 @@ class FactCollector:
         if isinstance(answer, str):
             self._answers[answer] += 1
 
-    def _add_boxes(self, line: int, entry: GroundedObject, images: Sequence[MediaFacts]) -> None:
+    def _add_objects(self, line: int, objects: Sequence[Entry], images: Sequence[MediaFacts]) -> None:
+        for entry in objects:
+            caption = entry.caption
+            if self._wanted.labels and caption is not None and caption is not msgspec.UNSET:
+                self.facts.labels[_label_of(caption)] += 1
+            if self._wanted.boxes:
+                self._add_boxes(line, entry, images)
+
+    def _add_boxes(self, line: int, entry: Entry, images: Sequence[MediaFacts]) -> None:
         boxes = self.facts.boxes
         facts = images[entry.image] if 0 <= entry.image < len(images) else None
         header = facts.header if facts is not None else None
         source = "" if facts is None else facts.relative or facts.ref.source[:_LONGEST_NAME]
-        name = source.encode("utf-8", "surrogatepass")
-        image, folder = zlib.crc32(name), zlib.crc32(name.rpartition(b"/")[0])
+        image, folder_name = zlib.crc32(source.encode("utf-8", "surrogatepass")), source.rpartition("/")[0]
+        folder = _number_of(folder_name)
+        self.facts.folders[folder] = folder_name
         for box in entry.boxes:
             try:
                 numbers = array("f", box)
@@ -191,7 +241,6 @@ class FactCollector:
             boxes.orientations.append(header.orientation if header else 1)
             boxes.images.append(image)
             boxes.folders.append(folder)
-            self.facts.folders.setdefault(folder, source.rpartition("/")[0])
 
     def _add_medium(self, line: int, facts: MediaFacts, row: CheckedRow, index: int) -> None:
         if facts.error is not None:
@@ -233,7 +282,17 @@ def canonical_hash(text: bytes) -> int:
         return hash(text)  # what is no JSON is compared as it is written
 
 
-def _fill_in(texts: list[object], objects: Sequence[GroundedObject], media: Sequence[MediaFacts]) -> object:
+@lru_cache(maxsize=10_000)
+def _label_of(caption: str) -> str:
+    return " ".join(caption.split())[:_SHOWN_CHARACTERS]
+
+
+@lru_cache(maxsize=1_000)
+def _number_of(folder: str) -> int:
+    return zlib.crc32(folder.encode("utf-8", "surrogatepass"))
+
+
+def _fill_in(texts: list[object], objects: Sequence[Entry], media: Sequence[MediaFacts]) -> object:
     """Put beside each text with tags the captions and boxes that they stand for, in place; return the last one."""
     num_captions = num_boxes = 0
     for index, text in enumerate(texts):
@@ -242,12 +301,13 @@ def _fill_in(texts: list[object], objects: Sequence[GroundedObject], media: Sequ
         if captions or boxes:
             named = objects[num_captions : num_captions + captions]
             placed = objects[num_boxes : num_boxes + boxes]
-            texts[index] = (text, *[o.caption for o in named], *[_place(o, media) for o in placed])
+            captioned = [None if o.caption is msgspec.UNSET else o.caption for o in named]
+            texts[index] = (text, *captioned, *[_place(o, media) for o in placed])
             num_captions, num_boxes = num_captions + captions, num_boxes + boxes
     return texts[-1]
 
 
-def _place(entry: GroundedObject, media: Sequence[MediaFacts]) -> object:
+def _place(entry: Entry, media: Sequence[MediaFacts]) -> object:
     """Return what the model is taught of an object's boxes: equal for one box in whatever coordinates."""
     header = media[entry.image].header if entry.image < len(media) else None
     if header is not None:
