@@ -30,7 +30,7 @@ def answer_of(row_format: str, row: Any) -> str:
     return str(entries[-1].content)
 
 
-def texts_of(row_format: str, row: Any) -> tuple[list[str], str | None]:
+def texts_of(row_format: str, row: Any) -> tuple[list[object], str | None]:
     """Return queries and answers of an accepted row in turn, and its system prompt."""
     system = None if row.system is msgspec.UNSET else row.system
     if row_format == "native":

@@ -32,6 +32,7 @@ _CODEC = BoxCodec()
 _SHOWN_CHARACTERS = 60
 _LONGEST_NAME = 255
 _MOST_ANSWERS_PER_CHUNK = 4
+_NO_ANSWER = object()
 _SEED_CHECK = hash("one hash seed for all processes") or 1
 
 _decode = msgspec.json.Decoder().decode
@@ -93,7 +94,13 @@ class FactCollector:
         self.facts = Facts(seed_check=_SEED_CHECK)
         self._wanted = wanted
         self._root = str(root)
-        self._answers: Counter[str] = Counter()
+        # Rows are kept until the chunk is complete: columns are filled many times faster at once.
+        self._lines: list[int] = []
+        self._texts: list[bytes] = []
+        self._conversations: list[tuple[int, object, int]] = []
+        self._boxes: list[tuple[int, int, int, int, int, int, int]] = []
+        self._box_numbers: list[Number] = []
+        self._labels: list[str] = []
 
     @property
     def wants_records(self) -> bool:
@@ -119,17 +126,13 @@ class FactCollector:
         assert not self._wanted.lengths
         self._add_rows(lines, texts)
         if self._wanted.answers:
-            nothing = [0] * len(answers)
-            self.facts.questions.extend(array("q", nothing))
-            self.facts.answers.extend(array("q", list(map(hash, answers))))
-            self.facts.num_media.extend(array("h", nothing))
-            self._answers.update(answers)
+            self._conversations += [(0, answer, 0) for answer in answers]
 
     def add_sound(
         self,
         line: int,
         text: bytes,
-        texts: list[str],
+        texts: list[object],
         system: str | None,
         objects: Sequence[Entry],
         images: Sequence[MediaFacts],
@@ -139,15 +142,17 @@ class FactCollector:
         Args:
             line: Its line.
             text: The row as found.
-            texts: Its queries and answers in turn.
+            texts: Its queries and answers in turn; the list is used up.
             system: Its system prompt.
             objects: Its objects.
             images: The facts of its images.
         """
-        self._add_rows([line], [text])
+        self._lines.append(line)
+        self._texts.append(text)
         if self._wanted.answers:
-            self._add_conversation(list(texts), system, objects, images)
-        self._add_objects(line, objects, images)
+            self._add_conversation(texts, system, objects, images)
+        if objects:
+            self._add_objects(line, objects, images)
 
     def add(self, row: CheckedRow) -> None:
         """Add a checked row."""
@@ -155,9 +160,7 @@ class FactCollector:
         self._add_rows([line], [row.raw.text])
         if self._wanted.answers:
             if record is None:
-                self.facts.questions.append(0)
-                self.facts.answers.append(0)
-                self.facts.num_media.append(NO_RECORD)
+                self._conversations.append((0, _NO_ANSWER, NO_RECORD))
             else:
                 texts: list[object] = [text for turn in record.turns for text in (turn.query, turn.response)]
                 self._add_conversation(texts, record.system, record.objects or (), [*row.images, *row.videos])
@@ -181,16 +184,35 @@ class FactCollector:
 
     def finish(self) -> Facts:
         """Return what was collected; the collector is not to be used again."""
-        for answer, count in self._answers.most_common(_MOST_ANSWERS_PER_CHUNK):
+        facts = self.facts
+        facts.lines.extend(array("q", self._lines))
+        if self._wanted.rows:
+            hashes = map(canonical_hash if self._wanted.is_canonical else hash, self._texts)
+            facts.rows.extend(array("q", list(hashes)))  # twice as fast as from the iterator
+        if self._conversations:
+            self._finish_answers(*zip(*self._conversations, strict=True))
+        if self._boxes:
+            columns, boxes = zip(*self._boxes, strict=True), facts.boxes
+            targets = boxes.lines, boxes.types, boxes.widths, boxes.heights, boxes.orientations, boxes.images
+            for target, column in zip((*targets, boxes.folders), columns, strict=True):
+                target.extend(array(target.typecode, column))
+            boxes.numbers.extend(array("f", self._box_numbers))
+        facts.labels.update(self._labels)
+        return facts
+
+    def _finish_answers(self, questions: tuple[int, ...], answers: tuple[object, ...], media: tuple[int, ...]) -> None:
+        facts = self.facts
+        facts.questions.extend(array("q", questions))
+        facts.answers.extend(array("q", [0 if answer is _NO_ANSWER else hash(answer) for answer in answers]))
+        facts.num_media.extend(array("h", media))
+        texts = Counter(answer for answer in answers if type(answer) is str)
+        for answer, count in texts.most_common(_MOST_ANSWERS_PER_CHUNK):
             if count > 1:
-                self.facts.answer_texts[hash(answer)] = answer[:_SHOWN_CHARACTERS]
-        return self.facts
+                facts.answer_texts[hash(answer)] = answer[:_SHOWN_CHARACTERS]
 
     def _add_rows(self, lines: Iterable[int], texts: Sequence[bytes]) -> None:
-        self.facts.lines.extend(lines)
-        if self._wanted.rows:
-            hashes = map(canonical_hash if self._wanted.is_canonical else hash, texts)
-            self.facts.rows.extend(array("q", list(hashes)))  # twice as fast as from the iterator
+        self._lines.extend(lines)
+        self._texts.extend(texts)
 
     def _add_conversation(
         self, texts: list[object], system: str | None, objects: Sequence[Entry], media: Sequence[MediaFacts]
@@ -200,47 +222,30 @@ class FactCollector:
         if media:
             keys = [facts.data or facts.relative or facts.ref.source for facts in media]
             question = hash((self._root, system, *keys, *texts[:-1]))
-        self._add_answer(question, answer, num_media=len(media))
-
-    def _add_answer(self, question: int, answer: object, *, num_media: int) -> None:
-        facts = self.facts
-        facts.questions.append(question)
-        facts.answers.append(hash(answer))
-        facts.num_media.append(min(num_media, 0x7FFF))
-        if isinstance(answer, str):
-            self._answers[answer] += 1
+        self._conversations.append((question, answer, min(len(media), 0x7FFF)))
 
     def _add_objects(self, line: int, objects: Sequence[Entry], images: Sequence[MediaFacts]) -> None:
         for entry in objects:
             caption = entry.caption
             if self._wanted.labels and caption is not None and caption is not msgspec.UNSET:
-                self.facts.labels[_label_of(caption)] += 1
+                self._labels.append(_label_of(caption))
             if self._wanted.boxes:
                 self._add_boxes(line, entry, images)
 
     def _add_boxes(self, line: int, entry: Entry, images: Sequence[MediaFacts]) -> None:
-        boxes = self.facts.boxes
         facts = images[entry.image] if 0 <= entry.image < len(images) else None
         header = facts.header if facts is not None else None
         source = "" if facts is None else facts.relative or facts.ref.source[:_LONGEST_NAME]
         image, folder_name = zlib.crc32(source.encode("utf-8", "surrogatepass")), source.rpartition("/")[0]
         folder = _number_of(folder_name)
         self.facts.folders[folder] = folder_name
+        size = (header.width, header.height, header.orientation) if header else (0, 0, 1)
+        kind = BBOX_TYPE_CODES.get(entry.bbox_type, OTHER_BBOX_TYPE)
         for box in entry.boxes:
-            try:
-                numbers = array("f", box)
-            except OverflowError:  # an integer of hundreds of digits is no coordinate
+            if len(box) != 4 or not _are_floats(box):
                 continue
-            if len(numbers) != 4:
-                continue
-            boxes.lines.append(line)
-            boxes.types.append(BBOX_TYPE_CODES.get(entry.bbox_type, OTHER_BBOX_TYPE))
-            boxes.numbers.extend(numbers)
-            boxes.widths.append(header.width if header else 0)
-            boxes.heights.append(header.height if header else 0)
-            boxes.orientations.append(header.orientation if header else 1)
-            boxes.images.append(image)
-            boxes.folders.append(folder)
+            self._box_numbers += box
+            self._boxes.append((line, kind, *size, image, folder))
 
     def _add_medium(self, line: int, facts: MediaFacts, row: CheckedRow, index: int) -> None:
         if facts.error is not None:
@@ -280,6 +285,15 @@ def canonical_hash(text: bytes) -> int:
         return hash(_encode(_decode(text)))
     except (msgspec.MsgspecError, UnicodeError, OverflowError, RecursionError):
         return hash(text)  # what is no JSON is compared as it is written
+
+
+def _are_floats(box: Sequence[Number]) -> bool:
+    """Whether each number is one that a float can hold: an integer of hundreds of digits is no coordinate."""
+    try:
+        array("d", box)
+    except OverflowError:
+        return False
+    return True
 
 
 @lru_cache(maxsize=10_000)
