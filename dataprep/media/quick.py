@@ -60,9 +60,7 @@ class QuickProbe:
             return None
         try:
             facts = os.fstat(descriptor)
-            if not stat.S_ISREG(facts.st_mode):
-                return None
-            header = self._read_header(descriptor, facts.st_size)
+            header = self._read_header(descriptor, facts.st_size) if stat.S_ISREG(facts.st_mode) else None
         except (OSError, OddHeader):
             return None
         finally:

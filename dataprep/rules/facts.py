@@ -192,13 +192,22 @@ class FactCollector:
         if self._conversations:
             self._finish_answers(*zip(*self._conversations, strict=True))
         if self._boxes:
-            columns, boxes = zip(*self._boxes, strict=True), facts.boxes
-            targets = boxes.lines, boxes.types, boxes.widths, boxes.heights, boxes.orientations, boxes.images
-            for target, column in zip((*targets, boxes.folders), columns, strict=True):
-                target.extend(array(target.typecode, column))
-            boxes.numbers.extend(array("f", self._box_numbers))
+            self._finish_boxes()
         facts.labels.update(self._labels)
         return facts
+
+    def _finish_boxes(self) -> None:
+        boxes = self.facts.boxes
+        try:
+            boxes.numbers.extend(array("f", self._box_numbers))
+        except OverflowError:  # an integer of hundreds of digits is no coordinate
+            numbers = [self._box_numbers[i : i + 4] for i in range(0, len(self._box_numbers), 4)]
+            kept = [i for i, box in enumerate(numbers) if _are_floats(box)]
+            self._boxes = [self._boxes[i] for i in kept]
+            boxes.numbers.extend(array("f", [number for i in kept for number in numbers[i]]))
+        targets = boxes.lines, boxes.types, boxes.widths, boxes.heights, boxes.orientations, boxes.images
+        for target, column in zip((*targets, boxes.folders), zip(*self._boxes, strict=True), strict=False):
+            target.extend(array(target.typecode, column))
 
     def _finish_answers(self, questions: tuple[int, ...], answers: tuple[object, ...], media: tuple[int, ...]) -> None:
         facts = self.facts
@@ -233,19 +242,19 @@ class FactCollector:
                 self._add_boxes(line, entry, images)
 
     def _add_boxes(self, line: int, entry: Entry, images: Sequence[MediaFacts]) -> None:
-        facts = images[entry.image] if 0 <= entry.image < len(images) else None
-        header = facts.header if facts is not None else None
-        source = "" if facts is None else facts.relative or facts.ref.source[:_LONGEST_NAME]
+        header, source = None, ""
+        if 0 <= entry.image < len(images):
+            facts = images[entry.image]
+            header, source = facts.header, facts.relative or facts.ref.source[:_LONGEST_NAME]
         image, folder_name = zlib.crc32(source.encode("utf-8", "surrogatepass")), source.rpartition("/")[0]
         folder = _number_of(folder_name)
         self.facts.folders[folder] = folder_name
         size = (header.width, header.height, header.orientation) if header else (0, 0, 1)
         kind = BBOX_TYPE_CODES.get(entry.bbox_type, OTHER_BBOX_TYPE)
         for box in entry.boxes:
-            if len(box) != 4 or not _are_floats(box):
-                continue
-            self._box_numbers += box
-            self._boxes.append((line, kind, *size, image, folder))
+            if len(box) == 4:
+                self._box_numbers += box
+                self._boxes.append((line, kind, *size, image, folder))
 
     def _add_medium(self, line: int, facts: MediaFacts, row: CheckedRow, index: int) -> None:
         if facts.error is not None:
@@ -311,12 +320,18 @@ def _fill_in(texts: list[object], objects: Sequence[Entry], media: Sequence[Medi
     num_captions = num_boxes = 0
     for index, text in enumerate(texts):
         assert isinstance(text, str)
+        if "<" not in text:
+            continue
         captions, boxes = text.count(REF_OBJECT), text.count(BBOX)
         if captions or boxes:
             named = objects[num_captions : num_captions + captions]
             placed = objects[num_boxes : num_boxes + boxes]
-            captioned = [None if o.caption is msgspec.UNSET else o.caption for o in named]
-            texts[index] = (text, *captioned, *[_place(o, media) for o in placed])
+            meant: list[object] = [text]
+            for entry in named:
+                meant.append(None if entry.caption is msgspec.UNSET else entry.caption)
+            for entry in placed:
+                meant.append(_place(entry, media))
+            texts[index] = tuple(meant)
             num_captions, num_boxes = num_captions + captions, num_boxes + boxes
     return texts[-1]
 
