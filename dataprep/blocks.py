@@ -6,16 +6,20 @@ the order that they come in, never depend on the number of workers.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import BinaryIO
 
+from dataprep.errors import SourceError
 from dataprep.findings import Location
-from dataprep.sources import RawRow, open_rows, read_array
+from dataprep.sources import RawRow, SourceStart, open_rows, read_array
 
 LINES_BYTES = 128 << 10
 """Bytes of lines in a block, to the end of the line: few enough to stay in a core's cache while they are scanned."""
+SLICE_BYTES = 2 << 20
 CHUNK_ROWS = 512
 CHUNK_BYTES = 4 << 20
 _VIDEO_WEIGHT_BYTES = 64 << 10
@@ -50,6 +54,63 @@ class Block:
                 yield self.row(number, line, ends_file=number == last)
 
 
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Consecutive lines of a plain file that a worker reads for itself: cheaper than to send them.
+
+    Attributes:
+        location: Where the first line stands.
+        offset: Position of that line in the file, in bytes.
+        size: Bytes of the lines.
+        starts_with_bom: As of :class:`Block`.
+    """
+
+    location: Location
+    offset: int
+    size: int
+    starts_with_bom: bool = False
+
+    def blocks(self) -> Iterator[Block]:
+        """Read the lines.
+
+        Raises:
+            SourceError: If the file cannot be read any more, or has become shorter.
+        """
+        path = self.location.path
+        try:
+            with Path(path).open("rb") as stream:
+                stream.seek(self.offset)
+                text = stream.read(self.size)
+        except OSError as error:
+            raise SourceError(f"{path}: cannot be read any more ({error.strerror}); run the command again") from error
+        if len(text) < self.size:
+            raise SourceError(f"{path}: became shorter while it was read; run the command again")
+        yield from _cut_lines(self.location, b"", io.BytesIO(text), has_bom=self.starts_with_bom)
+
+
+def read_slices(path: str) -> Iterator[Slice | Block | list[RawRow]]:
+    """Yield all rows of a data file like :func:`read_blocks`, but the lines of a plain file as slices.
+
+    Raises:
+        SourceError: If the file cannot be opened or read.
+    """
+    if path.endswith((".gz", ".zst")) or not Path(path).is_file():
+        yield from read_blocks(path)
+        return
+    with open_rows(path) as start:
+        if start.foreign or start.is_array:
+            yield from _cut_rest(start)
+            return
+        number, head, has_bom = start.location.line, start.line, start.has_bom
+        offset = start.stream.tell() - len(head)
+        while text := head + start.stream.read(SLICE_BYTES):
+            if not text.endswith(b"\n"):
+                text += start.stream.readline()
+            yield Slice(Location(path, number), offset, len(text), has_bom)
+            number, offset = number + count_line_ends(text), offset + len(text)
+            head, has_bom = b"", False
+
+
 def read_blocks(path: str) -> Iterator[Block | list[RawRow]]:
     """Yield all rows of a data file in order, as blocks of lines or, from an array, as lists of rows.
 
@@ -57,12 +118,16 @@ def read_blocks(path: str) -> Iterator[Block | list[RawRow]]:
         SourceError: If the file cannot be opened or read.
     """
     with open_rows(path) as start:
-        if start.foreign:
-            yield [start.foreign_row()]
-        elif start.is_array:
-            yield from cut_chunks(read_array(start))
-        else:
-            yield from _cut_lines(start.location, start.line, start.stream, has_bom=start.has_bom)
+        yield from _cut_rest(start)
+
+
+def _cut_rest(start: SourceStart) -> Iterator[Block | list[RawRow]]:
+    if start.foreign:
+        yield [start.foreign_row()]
+    elif start.is_array:
+        yield from cut_chunks(read_array(start))
+    else:
+        yield from _cut_lines(start.location, start.line, start.stream, has_bom=start.has_bom)
 
 
 def _cut_lines(start: Location, head: bytes, stream: BinaryIO, *, has_bom: bool) -> Iterator[Block]:

@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dataprep.blocks import Block
+from dataprep.blocks import Block, Slice
 from dataprep.rules.runner import CheckerRecipe, CheckerSet
 from dataprep.sources import RawRow
 from dataprep.verdicts import ChunkVerdict, format_of
@@ -22,9 +22,10 @@ _FEWEST_BYTES = 32 << 10
 """Blocks below this go through the rules: to load numpy would take longer."""
 
 
-def check_chunk(state: ChunkChecker, chunk: Block | list[RawRow]) -> ChunkVerdict:
-    """Check a chunk."""
-    return state.check(chunk)
+def check_chunk(state: ChunkChecker, chunk: Slice | Block | list[RawRow]) -> list[ChunkVerdict]:
+    """Check a chunk; a slice is checked block by block."""
+    blocks = chunk.blocks() if isinstance(chunk, Slice) else [chunk]
+    return [state.check(block) for block in blocks]
 
 
 @dataclass(frozen=True, slots=True)

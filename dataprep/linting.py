@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from dataprep.baseline import Baseline, read_baseline
-from dataprep.blocks import Block, cut_chunks, read_blocks
+from dataprep.blocks import Block, Slice, cut_chunks, read_blocks, read_slices
 from dataprep.checking import ChunkRecipe, check_chunk
 from dataprep.config import LintConfig
 from dataprep.corpus import Corpus
@@ -138,7 +139,8 @@ def lint(
     summaries = {path: FileSummary(path) for path in [*expand_paths(paths), *val_paths]}
     report.files = list(summaries.values())
     corpus = Corpus(paths=list(summaries), val_paths=frozenset(val_paths))
-    for verdict in run_ordered(check_chunk, _chunks(report, config), build=ChunkRecipe(recipe), jobs=config.jobs):
+    tasks = run_ordered(check_chunk, _chunks(report, config), build=ChunkRecipe(recipe), jobs=config.jobs)
+    for verdict in chain.from_iterable(tasks):
         corpus.add(verdict.path, verdict.facts)
         summary = summaries[verdict.path]
         summary.rows += verdict.num_rows
@@ -165,13 +167,14 @@ def lint(
     return report
 
 
-def _chunks(report: LintReport, config: LintConfig) -> Iterator[Block | list[RawRow]]:
+def _chunks(report: LintReport, config: LintConfig) -> Iterator[Slice | Block | list[RawRow]]:
     paths = [summary.path for summary in report.files]
     if config.sample is None:
         for path in paths:
             # Rows whose lengths are wanted are tokenized in batches.
             in_rows = Level.TOKENS in report.levels
-            yield from cut_chunks(read_rows(path)) if in_rows else read_blocks(path)
+            read = read_slices if config.jobs > 1 else read_blocks
+            yield from cut_chunks(read_rows(path)) if in_rows else read(path)
         return
     drawn = draw_rows(paths, config.sample)
     report.sampled_from = drawn.num_rows

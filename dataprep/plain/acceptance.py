@@ -30,12 +30,17 @@ class Accepted:
     """What was made of a block.
 
     Attributes:
-        lines: Its lines, without line ends.
+        text: Its lines.
         rows: The parsed row of each line that is beyond doubt; None for one that the rules must look at.
     """
 
-    lines: list[bytes]
+    text: bytes
     rows: list[Any]
+
+    @property
+    def lines(self) -> list[bytes]:
+        """The lines, without line ends."""
+        return _split_lines(self.text)
 
 
 class Acceptor:
@@ -74,14 +79,11 @@ class Acceptor:
                 gc.enable()
 
     def _split(self, text: bytes, scan: BlockScan, *, has_bom: bool) -> Accepted:
-        lines = text.split(b"\n")
-        if not lines[-1]:
-            lines.pop()
-        rows = self._parse_block(text, scan) or [self._parse_line(line) for line in lines]
-        self._check(rows, lines, scan)
+        rows = self._parse_block(text, scan) or [self._parse_line(line) for line in _split_lines(text)]
+        self._check(rows, text, scan)
         if has_bom:
             rows[0] = None
-        return Accepted(lines, rows)
+        return Accepted(text, rows)
 
     def _parse_block(self, text: bytes, scan: BlockScan) -> list[Any] | None:
         if not scan.is_regular or len(self._shapes) != 1:
@@ -125,14 +127,15 @@ class Acceptor:
         self._shape_of[shape.row_type] = shape
         return shape
 
-    def _check(self, rows: list[Any], lines: list[bytes], scan: BlockScan) -> None:
+    def _check(self, rows: list[Any], text: bytes, scan: BlockScan) -> None:
         """Replace rows that are not plain by None."""
         kinds = set(map(type, rows))
         if len(kinds) == 1 and (shape := self._shape_of.get(kinds.pop())) is not None:
             num_keys, num_tags = self._account(shape, rows)
-            # A row that was refused leaves more in the bytes than is accounted for.
+            # Every row leaves at least in the bytes what is accounted for: equal sums are equal for each.
             if scan.agrees(num_keys, num_tags):
                 return
+        lines = _split_lines(text)
         for index, row in enumerate(rows):
             if row is not None:
                 alone = [row]
@@ -141,15 +144,22 @@ class Acceptor:
                     rows[index] = None
 
     def _account(self, shape: Shape, rows: list[Any]) -> Tally:
-        """Replace rows that are not plain by None, and return what the others account for."""
+        """Replace rows that are not plain by None, and return what all of them account for at least."""
         if shape.is_text_only:
             num_keys, num_tags = refuse_blank(shape.row_format, rows)
         else:
             num_keys, num_tags = self._checks.check_all(shape.row_format, rows)
-        num_keys += len(shape.required) * sum(row is not None for row in rows)
+        num_keys += len(shape.required) * len(rows)
         for name in shape.names:
             num_keys += sum(getattr(row, name, msgspec.UNSET) is not msgspec.UNSET for row in rows)
         return num_keys, num_tags
+
+
+def _split_lines(text: bytes) -> list[bytes]:
+    lines = text.split(b"\n")
+    if not lines[-1]:
+        lines.pop()
+    return lines
 
 
 def _agrees(line: bytes, tally: Tally) -> bool:

@@ -70,15 +70,15 @@ class PlainChecker:
 
     def _check(self, block: Block, collector: FactCollector) -> ChunkVerdict:
         accepted = self._acceptor.accept(block)
-        lines, rows = accepted.lines, accepted.rows
+        rows = accepted.rows
         self._wants_media, self._wants_records = collector.wants_media, collector.wants_records
         formats = self._count_formats(rows)
-        if None not in formats and not self._has_media and not collector.wants_records:
-            collector.add_texts(range(block.location.line, block.location.line + len(lines)), lines)
-            return ChunkVerdict(self._path, len(lines), formats, [], collector.finish())
+        if None not in formats and not self._has_media and not collector.wants_texts:
+            return ChunkVerdict(self._path, len(rows), formats, [], collector.finish())
         formats.pop(None, None)
         found: list[tuple[int, list[Finding]]] = []
         number = 0
+        lines = accepted.lines
         last = -1 if block.text.endswith(b"\n") else len(lines) - 1
         for index, (line, row) in enumerate(zip(lines, rows, strict=True)):
             if row is None and not line.strip():

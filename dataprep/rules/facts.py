@@ -53,7 +53,7 @@ def wanted_facts(
     has_media = Level.MEDIA in levels
     media = has_media and has_val and any(code in codes for code in _LEAK_CODES)
     return Wanted(
-        rows="D501" in codes or ("D503" in codes and has_val),
+        rows=has_media and ("D501" in codes or ("D503" in codes and has_val)),
         is_canonical=has_media,
         answers=has_media and any(code in codes for code in ("D502", "C701", "C702")),
         labels=has_media and "C703" in codes,
@@ -101,6 +101,11 @@ class FactCollector:
         self._boxes: list[tuple[int, int, int, int, int, int, int]] = []
         self._box_numbers: list[Number] = []
         self._labels: list[str] = []
+
+    @property
+    def wants_texts(self) -> bool:
+        """Whether anything is wanted at all."""
+        return self._wanted.rows or self._wanted.records
 
     @property
     def wants_records(self) -> bool:
@@ -220,8 +225,9 @@ class FactCollector:
                 facts.answer_texts[hash(answer)] = answer[:_SHOWN_CHARACTERS]
 
     def _add_rows(self, lines: Iterable[int], texts: Sequence[bytes]) -> None:
-        self._lines.extend(lines)
-        self._texts.extend(texts)
+        if self.wants_texts:
+            self._lines.extend(lines)
+            self._texts.extend(texts)
 
     def _add_conversation(
         self, texts: list[object], system: str | None, objects: Sequence[Entry], media: Sequence[MediaFacts]

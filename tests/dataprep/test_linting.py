@@ -89,6 +89,7 @@ def test_what_lint_says_is_what_conversion_rejects(tmp_path: Path) -> None:
 
 def test_two_workers_find_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dataprep.blocks.LINES_BYTES", 64)
+    monkeypatch.setattr("dataprep.blocks.SLICE_BYTES", 200)
     source = write_mixed(tmp_path)
     one, two = lint([source]), lint([source], LintConfig(jobs=2))
     assert one == two

@@ -13,8 +13,8 @@ class DuplicateRow(CorpusRule):
     """Row that stands twice on one side of the split.
 
     ## What it does
-    Reports every row that occurred before, in the same file or another one of the same split. From level 2 on
-    rows are compared by content (key order, spaces and escapes do not matter), below by their text.
+    Reports every row that occurred before, in the same file or another one of the same split. Rows are
+    compared by content: key order, spaces and escapes do not matter.
     ## Why it matters
     A row that occurs n times weighs n times as much, and hides that the data set is smaller than it looks.
     ## Example
@@ -29,7 +29,7 @@ class DuplicateRow(CorpusRule):
 
     name = "duplicate-row"
     severity = Severity.WARNING
-    level = Level.SHAPE
+    level = Level.MEDIA
 
     def check_corpus(self, corpus: Corpus, context: RuleContext) -> Iterator[CorpusProblem]:
         """Yield what is wrong with the rows as a whole."""

@@ -28,7 +28,7 @@ class RowInBothSplits(CorpusRule):
 
     name = "row-in-both-splits"
     severity = Severity.ERROR
-    level = Level.SHAPE
+    level = Level.MEDIA
 
     def check_corpus(self, corpus: Corpus, context: RuleContext) -> Iterator[CorpusProblem]:
         """Yield what is wrong with the rows as a whole."""

@@ -48,10 +48,10 @@ def find(code: str, train: str, *val: str, level: int = 2, jobs: int = 1) -> lis
     return report.findings
 
 
-@pytest.mark.parametrize("level", [0, 2])
+@pytest.mark.parametrize("level", [2, 3])
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_d501_names_every_later_copy(tmp_path: Path, level: int, jobs: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dataprep.blocks.LINES_BYTES", 64)
+    monkeypatch.setattr("dataprep.blocks.SLICE_BYTES", 64)
     rows = [{"query": f"{n}?", "response": "r"} for n in (1, 2, 1, 3, 2, 1)]
     findings = find("D501", write(tmp_path / "rows.jsonl", rows), level=level, jobs=jobs)
     assert [finding.location.line for finding in findings] == [3, 5, 6]
