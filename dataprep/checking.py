@@ -48,6 +48,11 @@ class ChunkChecker:
 
     def check(self, chunk: Block | list[RawRow]) -> ChunkVerdict:
         """Check a chunk."""
+        verdict = self._check(chunk)
+        self._checkers.remember()
+        return verdict
+
+    def _check(self, chunk: Block | list[RawRow]) -> ChunkVerdict:
         if isinstance(chunk, list):
             return self._check_rows(chunk, chunk[0].location.path)
         path = chunk.location.path

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from dataprep.errors import MediaError
@@ -19,6 +21,10 @@ from dataprep.media.resolve import MediaRoot, Resolved
 from dataprep.media.video import VideoHeader, probe_video
 from dataprep.records import MediaRef, Record
 from dataprep.tiling import ImageSize
+
+if TYPE_CHECKING:
+    from dataprep.media.cache import MediaCache
+    from dataprep.media.pixels import PixelFacts
 
 _MOST_REMEMBERED = 50_000
 _SHOWN_CHARACTERS = 120
@@ -73,10 +79,26 @@ class MediaIndex:
     """
 
     def __init__(
-        self, root: Path, *, allow_outside: bool = False, allow_urls: bool = False, allow_private_urls: bool = False
+        self,
+        root: Path,
+        *,
+        allow_outside: bool = False,
+        allow_urls: bool = False,
+        allow_private_urls: bool = False,
+        cache: MediaCache | None = None,
     ) -> None:
+        """Begin without any facts.
+
+        Args:
+            root: The media root.
+            allow_outside: Accept files outside the root.
+            allow_urls: Fetch http and https URLs.
+            allow_private_urls: Fetch from private addresses, too.
+            cache: What earlier runs found out; None asks the files themselves.
+        """
         self.root = root
         self._policy = MediaRoot(root, allow_outside=allow_outside, allow_urls=allow_urls)
+        self._cache = cache
         self._quick = QuickProbe(self._policy)
         self._allow_private_urls = allow_private_urls
         self._known: dict[tuple[str, str], MediaFacts] = {}
@@ -113,19 +135,36 @@ class MediaIndex:
         except MediaError as error:
             return MediaFacts(ref=ref, error=error)
 
-    @staticmethod
-    def _probe(ref: MediaRef, resolved: Resolved, data: bytes | None) -> MediaFacts:
+    def _probe(self, ref: MediaRef, resolved: Resolved, data: bytes | None) -> MediaFacts:
         file, relative = None if resolved.path is None else str(resolved.path), resolved.relative
         if ref.kind == "video":
             if file is None:
                 raise MediaError(ref.source, "not-a-video", "is no file; download the video and name its path")
-            return MediaFacts(ref=ref, file=file, relative=relative, video=probe_video(file))
+            return MediaFacts(ref=ref, file=file, relative=relative, video=self._probe_video(file))
         if data is not None:
             header = probe_image_bytes(data, name="image", checks_end=True)
             relative = resolved.source if resolved.kind == "url" else None
             return MediaFacts(ref=ref, relative=relative, data=data, header=header)
         assert file is not None
-        return MediaFacts(ref=ref, file=file, relative=relative, header=probe_image_file(file, checks_end=True))
+        return MediaFacts(ref=ref, file=file, relative=relative, header=self._probe_image(file))
+
+    def _probe_image(self, file: str) -> ImageHeader:
+        def probe() -> ImageHeader:
+            return probe_image_file(file, checks_end=True)
+
+        return probe() if self._cache is None else self._cache.recall("image", file, ImageHeader, probe)
+
+    def _probe_video(self, file: str) -> VideoHeader:
+        def probe() -> VideoHeader:
+            return probe_video(file)
+
+        return probe() if self._cache is None else self._cache.recall("video", file, VideoHeader, probe)
+
+    def read_pixels(self, facts: MediaFacts) -> PixelFacts:
+        """Return what decoding an image shows; see ``dataprep.media.pixels``."""
+        from dataprep.media.pixels import read_pixels, recall_pixels  # brings decoders along
+
+        return read_pixels(facts) if self._cache is None else recall_pixels(facts, self._cache)
 
     def split_joined(self, record: Record) -> Record:
         """Return the record with paths that a bare text joins by commas taken apart, where all of them exist."""

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from dataprep.errors import MediaError
 from dataprep.media.ending import says_truncated
 from dataprep.media.files import open_regular_file
@@ -28,6 +30,8 @@ from dataprep.media.pillow import DEFAULT_MAX_PIXELS, PILLOW_ERRORS, check_pixel
 if TYPE_CHECKING:
     import numpy as np
     from PIL import Image
+
+    from dataprep.media.cache import MediaCache
 
 MAX_FILE_BYTES = 256 << 20
 """Larger files are hashed in pieces, but not decoded."""
@@ -73,6 +77,34 @@ def read_pixels(facts: MediaFacts) -> PixelFacts:
     except MediaError as error:
         return PixelFacts(content_hash=digest, error=error)
     return PixelFacts(content_hash=digest, perceptual_hash=None if picture is None else hash_picture(picture))
+
+
+class _Stored(msgspec.Struct, array_like=True):
+    """Pixel facts in a cache."""
+
+    content_hash: bytes | None
+    perceptual_hash: int | None
+    error: tuple[str, str] | None
+
+
+def recall_pixels(facts: MediaFacts, cache: MediaCache) -> PixelFacts:
+    """Return what ``read_pixels`` returns, from a cache where that knows the file."""
+    if facts.file is None or facts.error is not None or facts.header is None:
+        return read_pixels(facts)
+
+    def find() -> _Stored:
+        found = read_pixels(facts)
+        if found.content_hash is None:  # not even read: that may be otherwise the next time
+            raise found.error or MediaError(facts.shown_source, "unreadable", "cannot be read any more")
+        error = None if found.error is None else (found.error.reason, found.error.detail)
+        return _Stored(found.content_hash, found.perceptual_hash, error)
+
+    try:
+        stored = cache.recall("pixels", facts.file, _Stored, find)
+    except MediaError as error:
+        return PixelFacts(error=error)
+    error = None if stored.error is None else MediaError(facts.shown_source, *stored.error)
+    return PixelFacts(content_hash=stored.content_hash, perceptual_hash=stored.perceptual_hash, error=error)
 
 
 def decode_grey(data: bytes, *, name: str = "image") -> Image.Image | None:
