@@ -50,7 +50,7 @@ _log = logging.getLogger(__name__)
 class _Entry(msgspec.Struct, array_like=True):
     """What is stored: a fact as JSON, or reason, words and suggestion of a failure."""
 
-    fact: msgspec.Raw | None = None
+    fact: msgspec.Raw = msgspec.Raw(b"null")
     error: tuple[str, str, str | None] | None = None
 
 
@@ -105,7 +105,7 @@ class MediaCache:
                 entry = _decode_entry(stored)
                 if entry.error is not None:
                     raise MediaError(file, *entry.error)
-                if entry.fact is not None:
+                if bytes(entry.fact) != b"null":
                     return msgspec.json.decode(entry.fact, type=fact_type)
         try:
             fact = find()
@@ -183,9 +183,9 @@ class MediaCache:
 
         try:
             return work()
-        except (sqlite3.Error, OSError, UnicodeError) as error:
-            if isinstance(error, UnicodeError):
-                return None  # a path that is no text: not remembered
+        except UnicodeError:
+            return None  # a path that is no text: not remembered
+        except (sqlite3.Error, OSError) as error:
             try:
                 if not isinstance(error, sqlite3.DatabaseError) or not _is_damage(error):
                     raise

@@ -84,7 +84,7 @@ class _Stored(msgspec.Struct, array_like=True):
 
     content_hash: bytes | None
     perceptual_hash: int | None
-    error: tuple[str, str] | None
+    failure: tuple[str, str] | None
 
 
 def recall_pixels(facts: MediaFacts, cache: MediaCache) -> PixelFacts:
@@ -96,15 +96,15 @@ def recall_pixels(facts: MediaFacts, cache: MediaCache) -> PixelFacts:
         found = read_pixels(facts)
         if found.content_hash is None:  # not even read: that may be otherwise the next time
             raise found.error or MediaError(facts.shown_source, "unreadable", "cannot be read any more")
-        error = None if found.error is None else (found.error.reason, found.error.detail)
-        return _Stored(found.content_hash, found.perceptual_hash, error)
+        failure = None if found.error is None else (found.error.reason, found.error.detail)
+        return _Stored(found.content_hash, found.perceptual_hash, failure)
 
     try:
         stored = cache.recall("pixels", facts.file, _Stored, find)
     except MediaError as error:
         return PixelFacts(error=error)
-    error = None if stored.error is None else MediaError(facts.shown_source, *stored.error)
-    return PixelFacts(content_hash=stored.content_hash, perceptual_hash=stored.perceptual_hash, error=error)
+    failure = None if stored.failure is None else MediaError(facts.shown_source, *stored.failure)
+    return PixelFacts(content_hash=stored.content_hash, perceptual_hash=stored.perceptual_hash, error=failure)
 
 
 def decode_grey(data: bytes, *, name: str = "image") -> Image.Image | None:
