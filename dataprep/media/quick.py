@@ -40,12 +40,12 @@ class QuickProbe:
 
     def locate(self, source: str) -> tuple[str, str] | None:
         """Return the path of a reference without white space around it, whole and relative; None if it is unusual."""
-        folder, _, name = source.rpartition("/")
+        folder, slash, name = source.rpartition("/")
         try:
             place = self._folders[folder]
         except KeyError:
             place = self._find_folder(folder)
-        if place is None or ":" in name or name in ("", ".", ".."):
+        if place is None or ":" in name or name in ("", ".", "..") or (slash and not folder):
             return None
         return place[0] + name, place[1] + name
 

@@ -24,4 +24,4 @@ def plain_size(facts: MediaFacts, *, most_aspect: float) -> Size | None:
     if not file.endswith(_ENDINGS.get(header.format, ())):
         return None
     width, height = header.width, header.height
-    return (width, height) if max(width, height) <= most_aspect * min(width, height) else None
+    return (width, height) if width <= most_aspect * height and height <= most_aspect * width else None

@@ -68,13 +68,20 @@ class Entry(Protocol):
     """What is asked of an entry of ``objects``: of a record, or of a row that was accepted as it is."""
 
     @property
-    def caption(self) -> str | None | msgspec.UnsetType: ...
+    def caption(self) -> str | msgspec.UnsetType | None:
+        """Its referring text; UNSET or None where it has none."""
+
     @property
-    def boxes(self) -> Sequence[Sequence[Number]]: ...
+    def boxes(self) -> Sequence[Sequence[Number]]:
+        """Its boxes."""
+
     @property
-    def bbox_type(self) -> str: ...
+    def bbox_type(self) -> str:
+        """Their coordinates."""
+
     @property
-    def image(self) -> int: ...
+    def image(self) -> int:
+        """Index of its image."""
 
 
 class FactCollector:
@@ -332,14 +339,15 @@ def _fill_in(texts: list[object], objects: Sequence[Entry], media: Sequence[Medi
         if captions or boxes:
             named = objects[num_captions : num_captions + captions]
             placed = objects[num_boxes : num_boxes + boxes]
-            meant: list[object] = [text]
-            for entry in named:
-                meant.append(None if entry.caption is msgspec.UNSET else entry.caption)
-            for entry in placed:
-                meant.append(_place(entry, media))
-            texts[index] = tuple(meant)
+            meant = [_caption_of(entry) for entry in named]
+            meant += [_place(entry, media) for entry in placed]
+            texts[index] = (text, *meant)
             num_captions, num_boxes = num_captions + captions, num_boxes + boxes
     return texts[-1]
+
+
+def _caption_of(entry: Entry) -> object:
+    return None if entry.caption is msgspec.UNSET else entry.caption
 
 
 def _place(entry: Entry, media: Sequence[MediaFacts]) -> object:
