@@ -13,8 +13,11 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
+from dataprep.cli import app
 from dataprep.config import LintConfig
+from dataprep.conversion import convert
 from dataprep.errors import MediaError
 from dataprep.linting import lint
 from dataprep.media import cache as cache_module
@@ -23,7 +26,9 @@ from dataprep.media import pixels as pixels_module
 from dataprep.media.cache import FILE_NAME, MediaCache, default_folder
 from dataprep.media.headers import ImageHeader
 from dataprep.media.index import MediaIndex
+from dataprep.media.video import VideoHeader
 from dataprep.records import MediaRef
+from tests.dataprep.conversions import image_row, make_options, write_rows
 
 HEADER = ImageHeader("TIFF", 30, 20, 1, "RGB", None, False, None)
 
@@ -323,7 +328,12 @@ def test_a_second_run_decodes_nothing(tmp_path: Path, photo: Path, monkeypatch: 
     assert [code for code, _ in first] == ["M310"]
     decoded = []
     real = pixels_module.decode_grey
-    monkeypatch.setattr(pixels_module, "decode_grey", lambda data, name: decoded.append(name) or real(data, name=name))
+
+    def count(data: bytes, *, name: str) -> Any:
+        decoded.append(name)
+        return real(data, name=name)
+
+    monkeypatch.setattr(pixels_module, "decode_grey", count)
     assert findings(config) == first
     assert decoded == []
     assert findings(LintConfig(level=3, no_cache=True)) == first
@@ -331,3 +341,56 @@ def test_a_second_run_decodes_nothing(tmp_path: Path, photo: Path, monkeypatch: 
     photo.write_bytes(photo.read_bytes() + b" ")
     assert findings(config)[-1:] == first[-1:]
     assert decoded[2:] == ["a.jpg"]
+
+
+def test_conversion_uses_what_lint_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.new("RGB", (30, 20), "red").save(tmp_path / "a.tiff")
+    rows = write_rows(tmp_path / "rows.jsonl", [image_row("a.tiff"), image_row("a.tiff", query="And now?")])
+    probed = []
+    real = index_module.probe_image_file
+
+    def count(path: str, *, checks_end: bool) -> ImageHeader:
+        probed.append(path)
+        return real(path, checks_end=checks_end)
+
+    monkeypatch.setattr(index_module, "probe_image_file", count)
+    folder = tmp_path / "cache"
+    lint([rows], LintConfig(cache=folder))
+    assert probed == [str(tmp_path / "a.tiff")]
+    with_cache = convert([rows], tmp_path / "one", make_options(cache=folder))
+    assert len(probed) == 1
+    without = convert([rows], tmp_path / "two", make_options(cache=folder, no_cache=True))
+    assert len(probed) == 2
+    assert with_cache.to_json() == without.to_json()
+
+
+@pytest.mark.parametrize("result", ["a header", "a failure"])
+def test_videos_are_probed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, result: str) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"\x00\x00\x00\x20ftypmp42")
+    header = VideoHeader("mp4", 64, 48, 12, 25.0, is_variable_rate=True)
+    probed = []
+
+    def probe(path: str) -> VideoHeader:
+        probed.append(path)
+        if result == "a failure":
+            raise MediaError(path, "no-frames", "has a video stream without frames")
+        return header
+
+    monkeypatch.setattr(index_module, "probe_video", probe)
+    for _ in range(3):
+        cache = MediaCache(tmp_path / "cache")
+        facts = MediaIndex(tmp_path, cache=cache).look_up(MediaRef("video", "a.mp4", "videos[0]"))
+        cache.close()
+        assert facts.video == (header if result == "a header" else None)
+        assert (facts.error is None) == (result == "a header")
+    assert probed == [str(tmp_path / "a.mp4")]
+
+
+def test_the_options_of_the_command_line(tmp_path: Path) -> None:
+    Image.new("RGB", (30, 20), "red").save(tmp_path / "a.tiff")
+    rows = write_rows(tmp_path / "rows.jsonl", [image_row("a.tiff")])
+    run = CliRunner().invoke(app, ["lint", rows, "--isolated", "--cache", str(tmp_path / "c"), "--no-cache"])
+    assert run.exit_code in (0, 1), run.output
+    assert not (tmp_path / "c").exists()
+    CliRunner().invoke(app, ["lint", rows, "--isolated", "--cache", str(tmp_path / "c")])
+    assert (tmp_path / "c" / FILE_NAME).is_file()
