@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dataprep.blocks import Block
 from dataprep.findings import Finding, Location
 from dataprep.media.index import MediaFacts
 from dataprep.plain.acceptance import Acceptor
-from dataprep.plain.checks import COVERED, PlainChecks, Size, are_boxes_inside, objects_of
+from dataprep.plain.checks import COVERED, COVERED_PIXELS, PlainChecks, Size, are_boxes_inside, objects_of
 from dataprep.plain.media import plain_size
 from dataprep.plain.records import answer_of, record_of, sources_of, texts_of
 from dataprep.records import MediaRef
@@ -21,17 +21,23 @@ from dataprep.rules.table import RULES
 from dataprep.sources import RawRow
 from dataprep.verdicts import ChunkVerdict, format_of
 
+if TYPE_CHECKING:
+    from dataprep.media.pixels import PixelFacts
+
 _BY_LINE = frozenset({Level.SHAPE, Level.TEXT})
 _MOST_REMEMBERED = 50_000
 _MOST_TILES = 12
 
 
+_Known: TypeAlias = "tuple[MediaFacts, Size | None, PixelFacts | None]"
+
+
 def is_covered(checker: RowChecker) -> bool:
     """Whether the conditions of plain rows stand for all rules that a checker runs."""
-    if checker.levels & {Level.PIXELS, Level.TOKENS}:
+    if Level.TOKENS in checker.levels:
         return False
     codes = [code for code in checker.severities if issubclass(RULES[code], Rule)]
-    return all(code in COVERED for code in codes if RULES[code].level in checker.levels)
+    return all(code in COVERED | COVERED_PIXELS for code in codes if RULES[code].level in checker.levels)
 
 
 class PlainChecker:
@@ -56,7 +62,8 @@ class PlainChecker:
         self._most_aspect = min(_MOST_TILES, model.max_num) if model is not None else _MOST_TILES
         self._has_media = Level.MEDIA in checker.levels
         self._wants_media = self._wants_records = True
-        self._images: dict[str, tuple[MediaFacts, Size | None]] = {}
+        self._has_pixels = Level.PIXELS in checker.levels
+        self._images: dict[str, _Known] = {}
 
     def check(self, block: Block, collector: FactCollector) -> ChunkVerdict:
         """Check a block; ``collector`` is to be given all of its rows."""
@@ -112,30 +119,40 @@ class PlainChecker:
             collector.add_plain(number, text, answer_of(row_format, row))
             return True
         images: list[MediaFacts] = []
+        pixels: list[PixelFacts] = []
         if self._has_media:
             sizes: list[Size] = []
             for source in sources:
-                facts, size = self._images.get(source) or self._look_up(source)
+                facts, size, seen = self._images.get(source) or self._look_up(source)
                 if size is None:
                     return False
                 images.append(facts)
                 sizes.append(size)
+                if seen is not None:
+                    pixels.append(seen)
             if entries and not are_boxes_inside(entries, sizes):
                 return False
         if self._wants_media:
             raw = block.row(index, line, ends_file=False)
-            collector.add(CheckedRow(raw, record=record_of(row_format, row, raw.location), images=images))
+            record = record_of(row_format, row, raw.location)
+            collector.add(CheckedRow(raw, record=record, images=images, pixels=pixels))
         elif self._wants_records:
             collector.add_sound(number, text, *texts_of(row_format, row), entries, images)
         else:
             collector.add_texts([number], [text])
         return True
 
-    def _look_up(self, source: str) -> tuple[MediaFacts, Size | None]:
+    def _look_up(self, source: str) -> _Known:
+        """Return the facts of an image, its size if it is plain, and at the level of pixels what decoding showed."""
         if len(self._images) >= _MOST_REMEMBERED:
             self._images.clear()
         facts = self._checker.media.find(MediaRef("image", source.strip(), "images"))
-        known = facts, plain_size(facts, most_aspect=self._most_aspect)
+        size, seen = plain_size(facts, most_aspect=self._most_aspect), None
+        if self._has_pixels and size is not None:
+            seen = self._checker.media.read_pixels(facts)
+            if seen.error is not None:
+                size = None
+        known = facts, size, seen
         if facts.data is None:  # inline bytes are not kept
             self._images[source] = known
         return known

@@ -26,6 +26,7 @@ from dataprep.media import pixels as pixels_module
 from dataprep.media.cache import FILE_NAME, MediaCache, default_folder
 from dataprep.media.headers import ImageHeader
 from dataprep.media.index import MediaIndex
+from dataprep.media.probe import probe_image_file
 from dataprep.media.video import VideoHeader
 from dataprep.records import MediaRef
 from tests.dataprep.conversions import image_row, make_options, write_rows
@@ -337,17 +338,18 @@ def test_a_second_run_decodes_nothing(tmp_path: Path, photo: Path, monkeypatch: 
     assert findings(config) == first
     assert decoded == []
     assert findings(LintConfig(level=3, no_cache=True)) == first
-    assert decoded == ["a.jpg", "b.jpg"]
+    assert set(decoded) == {"a.jpg", "b.jpg"}
+    decoded.clear()
     photo.write_bytes(photo.read_bytes() + b" ")
     assert findings(config)[-1:] == first[-1:]
-    assert decoded[2:] == ["a.jpg"]
+    assert decoded == ["a.jpg"]
 
 
 def test_conversion_uses_what_lint_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Image.new("RGB", (30, 20), "red").save(tmp_path / "a.tiff")
     rows = write_rows(tmp_path / "rows.jsonl", [image_row("a.tiff"), image_row("a.tiff", query="And now?")])
     probed = []
-    real = index_module.probe_image_file
+    real = probe_image_file
 
     def count(path: str, *, checks_end: bool) -> ImageHeader:
         probed.append(path)
