@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from dataprep.errors import SourceError
 from dataprep.findings import Location
-from dataprep.sources import RawRow, SourceStart, open_rows, read_array
+from dataprep.sources import MAX_ROW_BYTES, RawRow, SourceStart, finish_line, open_rows, read_array
 
 LINES_BYTES = 128 << 10
 """Bytes of lines in a block, to the end of the line: few enough to stay in a core's cache while they are scanned."""
@@ -70,20 +70,21 @@ class Slice:
     size: int
     starts_with_bom: bool = False
 
-    def blocks(self) -> Iterator[Block]:
+    def blocks(self) -> Iterator[Block | list[RawRow]]:
         """Read the lines.
 
         Raises:
             SourceError: If the file cannot be read any more, or has become shorter.
         """
-        path = self.location.path
+        # The last line may be longer than any row can be; its end does not matter then.
+        path, size = self.location.path, min(self.size, SLICE_BYTES + MAX_ROW_BYTES + 2)
         try:
             with Path(path).open("rb") as stream:
                 stream.seek(self.offset)
-                text = stream.read(self.size)
+                text = stream.read(size)
         except OSError as error:
             raise SourceError(f"{path}: cannot be read any more ({error.strerror}); run the command again") from error
-        if len(text) < self.size:
+        if len(text) < size:
             raise SourceError(f"{path}: became shorter while it was read; run the command again")
         yield from _cut_lines(self.location, b"", io.BytesIO(text), has_bom=self.starts_with_bom)
 
@@ -103,16 +104,19 @@ def read_slices(path: str) -> Iterator[Slice | Block | list[RawRow]]:
             return
         number, head, has_bom = start.location.line, start.line, start.has_bom
         offset = start.stream.tell() - len(head)
-        while text := head + start.stream.read(SLICE_BYTES):
-            if not text.endswith(b"\n"):
-                text += start.stream.readline()
-            yield Slice(Location(path, number), offset, len(text), has_bom)
-            number, offset = number + count_line_ends(text), offset + len(text)
+        while text := head + start.stream.read(max(0, SLICE_BYTES - len(head))):
+            size, num_lines, last = len(text), count_line_ends(text), text[-1:]
+            while last and last != b"\n":  # piece by piece, for the line may be of any length
+                piece = start.stream.readline(SLICE_BYTES)
+                size, last = size + len(piece), piece[-1:]
+                num_lines += last == b"\n"
+            yield Slice(Location(path, number), offset, size, has_bom)
+            number, offset = number + num_lines, offset + size
             head, has_bom = b"", False
 
 
 def read_blocks(path: str) -> Iterator[Block | list[RawRow]]:
-    """Yield all rows of a data file in order, as blocks of lines or, from an array, as lists of rows.
+    """Yield all rows of a data file in order, as blocks of lines or, from an array or too long, as lists of rows.
 
     Raises:
         SourceError: If the file cannot be opened or read.
@@ -130,11 +134,22 @@ def _cut_rest(start: SourceStart) -> Iterator[Block | list[RawRow]]:
         yield from _cut_lines(start.location, start.line, start.stream, has_bom=start.has_bom)
 
 
-def _cut_lines(start: Location, head: bytes, stream: BinaryIO, *, has_bom: bool) -> Iterator[Block]:
+def _cut_lines(start: Location, head: bytes, stream: BinaryIO, *, has_bom: bool) -> Iterator[Block | list[RawRow]]:
     number = start.line
     while text := head + stream.read(max(0, LINES_BYTES - len(head))):
         if not text.endswith(b"\n"):
-            text += stream.readline()
+            cut = text.rfind(b"\n") + 1
+            line, is_too_long = finish_line(text[cut:], stream)
+            text = text[:cut]
+            if is_too_long:
+                if text:
+                    yield Block(Location(start.path, number), text, starts_with_bom=has_bom)
+                    number += count_line_ends(text)
+                row = RawRow(Location(start.path, number), line, has_bom and not text, is_too_long=True)
+                yield [row]
+                number, head, has_bom = number + 1, b"", False
+                continue
+            text += line
         yield Block(Location(start.path, number), text, starts_with_bom=has_bom)
         number += count_line_ends(text)
         head, has_bom = b"", False

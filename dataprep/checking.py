@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dataprep.plain.checker import PlainChecker
 
 _FEWEST_BYTES = 32 << 10
-"""Blocks below this go through the rules: to load numpy would take longer."""
+"""Chunks below this go through the rules: to load numpy would take longer."""
 
 
 def check_chunk(state: ChunkChecker, chunk: Slice | Block | list[RawRow]) -> list[ChunkVerdict]:
@@ -54,12 +54,14 @@ class ChunkChecker:
 
     def _check(self, chunk: Block | list[RawRow]) -> ChunkVerdict:
         if isinstance(chunk, list):
-            return self._check_rows(chunk, chunk[0].location.path)
-        path = chunk.location.path
-        plain = self._plain_checker(chunk)
-        if plain is not None:
-            return plain.check(chunk, self._checkers.new_collector(path))
-        return self._check_rows(list(chunk.rows()), path)
+            path, size = chunk[0].location.path, sum(len(row.text) for row in chunk)
+        else:
+            path, size = chunk.location.path, len(chunk.text)
+        plain = self._plain_checker(path, size)
+        if plain is None:
+            return self._check_rows(chunk if isinstance(chunk, list) else list(chunk.rows()), path)
+        collector = self._checkers.new_collector(path)
+        return plain.check_rows(chunk, collector) if isinstance(chunk, list) else plain.check(chunk, collector)
 
     def _check_rows(self, rows: list[RawRow], path: str) -> ChunkVerdict:
         checked = self._checkers.for_file(path).check_all(rows)
@@ -67,10 +69,9 @@ class ChunkChecker:
         formats = dict(Counter(map(format_of, checked)))
         return ChunkVerdict(path, len(rows), formats, found, self._checkers.new_collector(path).add_all(checked))
 
-    def _plain_checker(self, block: Block) -> PlainChecker | None:
-        if len(block.text) < _FEWEST_BYTES and "numpy" not in sys.modules:
+    def _plain_checker(self, path: str, size: int) -> PlainChecker | None:
+        if size < _FEWEST_BYTES and "numpy" not in sys.modules:
             return None
-        path = block.location.path
         if path not in self._plain:
             from dataprep.plain.checker import PlainChecker, is_covered
 

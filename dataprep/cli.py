@@ -236,6 +236,9 @@ def main() -> None:
     except DataprepError as error:
         _print_error(error)
         sys.exit(EXIT_ERROR)
+    except MemoryError:
+        _print_error("there is not enough memory for these rows; use fewer jobs (-j 1), or take very long rows out")
+        sys.exit(EXIT_ERROR)
     except BrokenPipeError:
         # The reader of our output has gone (head, less): not an error, but Python would complain while exiting.
         sys.stderr.close()

@@ -29,6 +29,7 @@ from dataprep.assembly import (
 )
 from dataprep.blocks import cut_chunks
 from dataprep.config import ConvertConfig
+from dataprep.data_files import expand_paths
 from dataprep.errors import ConfigError, DataprepError, SourceError
 from dataprep.manifests import build_manifest
 from dataprep.parts import TRAIN_SPLIT, VAL_SPLIT, Chunk, Part
@@ -38,7 +39,7 @@ from dataprep.rules.measuring import make_encoder_from
 from dataprep.rules.runner import media_root_of
 from dataprep.shards.format import LEDGER_NAME, MANIFEST_NAME, REJECTS_NAME
 from dataprep.shards.manifest import Manifest, SourceEntry, write_manifest
-from dataprep.sources import expand_paths, read_rows
+from dataprep.sources import read_rows
 from dataprep.splitting import draw_splits
 
 PARTS_FOLDER = ".parts"

@@ -17,16 +17,17 @@ from pathlib import Path
 from dataprep.baseline import Baseline
 from dataprep.blocks import cut_chunks
 from dataprep.config import LintConfig
-from dataprep.errors import ConfigError
+from dataprep.errors import ConfigError, SourceError
 from dataprep.findings import Finding, Fix
 from dataprep.linting import levels_of
+from dataprep.parsing import parse_row
 from dataprep.pool import run_ordered
 from dataprep.row_hashes import hash_raw
 from dataprep.rules.base import CheckedRow
 from dataprep.rules.fixes import apply_fixes
 from dataprep.rules.runner import CheckerRecipe, CheckerSet, RowChecker
 from dataprep.shards.atomic import atomic_file
-from dataprep.sources import RawRow, parse_row, read_rows
+from dataprep.sources import MAX_ROW_BYTES, RawRow, read_rows
 
 MOST_ROUNDS = 10
 """How often one row is checked and mended; real rows need two."""
@@ -158,6 +159,11 @@ def _describe(fix: Fix, fixes: list[tuple[str, Fix]]) -> AppliedFix:
 
 def _copy(raw: RawRow) -> bytes:
     """Return a row as it stands, on one line: line breaks of valid JSON stand outside its texts."""
+    if raw.is_too_long:
+        raise SourceError(
+            f"{raw.location}: the row is longer than {MAX_ROW_BYTES >> 20} MiB and cannot be copied to a mended file; "
+            "take it out, or let --unsafe-fixes leave it out"
+        )
     text = raw.text
     if b"\n" in text:
         # In a row that cannot be parsed, a break may stand inside a text: as a space it would mend the row in silence.

@@ -13,6 +13,7 @@ from dataprep.blocks import Block, Slice, cut_chunks, read_blocks, read_slices
 from dataprep.checking import ChunkRecipe, check_chunk
 from dataprep.config import LintConfig
 from dataprep.corpus import Corpus
+from dataprep.data_files import expand_paths
 from dataprep.findings import Finding, Severity
 from dataprep.pool import run_ordered
 from dataprep.row_hashes import with_row_hashes
@@ -20,7 +21,7 @@ from dataprep.rules.base import Level
 from dataprep.rules.runner import FOR_CONVERSION, UP_TO_MEDIA, CheckerRecipe
 from dataprep.rules.whole import check_corpus, check_unused
 from dataprep.sampling import draw_rows
-from dataprep.sources import RawRow, expand_paths, read_rows
+from dataprep.sources import RawRow, read_rows
 
 if TYPE_CHECKING:
     from dataprep.budget import Budget

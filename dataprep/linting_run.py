@@ -15,6 +15,7 @@ from pathlib import Path
 
 from dataprep.baseline import BaselineEntry, entry_of, read_baseline, write_baseline
 from dataprep.config import FixConfig, LintConfig, ReportConfig
+from dataprep.data_files import expand_paths
 from dataprep.errors import ConfigError
 from dataprep.findings import Finding, Severity
 from dataprep.linting import LintReport, levels_of, lint
@@ -24,7 +25,6 @@ from dataprep.reports.visible import make_visible
 from dataprep.rules.selection import severities_for
 from dataprep.rules.table import RULES
 from dataprep.shards.atomic import atomic_file
-from dataprep.sources import expand_paths
 
 CLEAN, FINDINGS, NOT_RUN, STOPPED = range(4)
 

@@ -17,7 +17,8 @@ from dataprep.encode import EncodedSample, Encoder, PlacedImage
 from dataprep.errors import MediaError, SourceError
 from dataprep.findings import Finding, Severity
 from dataprep.media.index import MediaFacts
-from dataprep.media.video import frame_to_png, read_frames
+from dataprep.media.isolation import read_frames
+from dataprep.media.video import frame_to_png
 from dataprep.parts import Chunk, Part, SplitCounts, load_part, store_part
 from dataprep.records import hash_row, hash_text
 from dataprep.rules.base import CheckedRow

@@ -12,8 +12,9 @@ from itertools import islice
 from pathlib import Path
 
 from dataprep.findings import Finding
+from dataprep.parsing import parse_row
 from dataprep.records import hash_row, hash_text
-from dataprep.sources import RawRow, parse_row, read_rows
+from dataprep.sources import RawRow, read_rows
 
 MOST_AT_ONCE = 50_000
 

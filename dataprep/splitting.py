@@ -14,6 +14,7 @@ from pathlib import Path
 from dataprep.blocks import cut_chunks
 from dataprep.config import RowConfig
 from dataprep.formats.reading import read_record
+from dataprep.parsing import parse_row
 from dataprep.parts import TRAIN_SPLIT
 from dataprep.planning import read_media_file
 from dataprep.pool import run_ordered
@@ -21,7 +22,7 @@ from dataprep.records import Record, hash_row, hash_text
 from dataprep.rules.base import Level
 from dataprep.rules.runner import CheckerRecipe, CheckerSet
 from dataprep.shards.format import content_hash
-from dataprep.sources import RawRow, parse_row, read_rows
+from dataprep.sources import RawRow, read_rows
 
 
 def draw_splits(paths: Iterable[str], config: RowConfig, *, name: str, share: float, jobs: int) -> list[str]:

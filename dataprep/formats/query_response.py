@@ -8,9 +8,9 @@ import warnings
 from typing import Any
 
 from dataprep.formats.shared import Draft
+from dataprep.parsing import parse_embedded
 from dataprep.records import Turn
 from dataprep.schema import ShapeProblem, check_row, shorten
-from dataprep.sources import parse_embedded
 
 _MAX_HISTORY_TEXT = 1_000_000
 

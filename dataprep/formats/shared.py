@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from dataprep.parsing import parse_embedded
 from dataprep.records import GroundedObject, MediaRef, Number, Turn
 from dataprep.schema import ShapeProblem, check_object_quickly, name_type, shorten
-from dataprep.sources import parse_embedded
 from dataprep.tags import find_inline_media, replace_inline_media
 
 ROLES = {"user": "user", "human": "user", "assistant": "assistant", "gpt": "assistant", "system": "system"}

@@ -14,10 +14,11 @@ import msgspec
 
 from dataprep.errors import MediaError
 from dataprep.media.headers import ImageHeader
+from dataprep.media.isolation import probe_video
 from dataprep.media.probe import probe_image_bytes, probe_image_file
 from dataprep.media.quick import QuickProbe
 from dataprep.media.resolve import MediaRoot, Resolved
-from dataprep.media.video import VideoHeader, probe_video
+from dataprep.media.video import VideoHeader
 from dataprep.records import MediaRef, Record
 from dataprep.tiling import ImageSize
 

@@ -9,7 +9,8 @@ by line only where they differ.
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ from dataprep.blocks import Block
 from dataprep.plain.checks import RISKY, PlainChecks, Tally, refuse_blank
 from dataprep.plain.scan import BlockScan, count_keys, has_escaped_less, has_spaced_key, scan_block
 from dataprep.plain.shapes import Shape, is_possible, make_shape
+from dataprep.sources import RawRow
 
 _MOST_LEARNT = 64
 _parse_keys = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -69,14 +71,19 @@ class Acceptor:
 
     def accept(self, block: Block) -> Accepted:
         """Parse a block and tell which of its rows are plain."""
-        scan = scan_block(block.text)
-        was_enabled = gc.isenabled()
-        gc.disable()  # nothing here makes a cycle, and collections would take a third of the time
-        try:
-            return self._split(block.text, scan, has_bom=block.starts_with_bom)
-        finally:
-            if was_enabled:
-                gc.enable()
+        with _without_collections():
+            return self._split(block.text, scan_block(block.text), has_bom=block.starts_with_bom)
+
+    def accept_rows(self, raws: Sequence[RawRow]) -> list[Any]:
+        """Return the parsed row of each row that is plain, None for one that the rules must look at."""
+        with _without_collections():
+            texts = [raw.text for raw in raws]
+            rows = [self._parse_line(text) for text in texts]
+            self._check_each(rows, texts)
+            for index, raw in enumerate(raws):
+                if raw.starts_with_bom or raw.is_unclosed or raw.is_too_long or raw.foreign:
+                    rows[index] = None
+            return rows
 
     def _split(self, text: bytes, scan: BlockScan, *, has_bom: bool) -> Accepted:
         rows = self._parse_block(text, scan) or [self._parse_line(line) for line in _split_lines(text)]
@@ -135,7 +142,9 @@ class Acceptor:
             # Every row leaves at least in the bytes what is accounted for: equal sums are equal for each.
             if scan.agrees(num_keys, num_tags):
                 return
-        lines = _split_lines(text)
+        self._check_each(rows, _split_lines(text))
+
+    def _check_each(self, rows: list[Any], lines: Sequence[bytes]) -> None:
         for index, row in enumerate(rows):
             if row is not None:
                 alone = [row]
@@ -153,6 +162,18 @@ class Acceptor:
         for name in shape.names:
             num_keys += sum(getattr(row, name, msgspec.UNSET) is not msgspec.UNSET for row in rows)
         return num_keys, num_tags
+
+
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """Let no garbage be collected: nothing here makes a cycle, and collections would take a third of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _split_lines(text: bytes) -> list[bytes]:

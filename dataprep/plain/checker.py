@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dataprep.blocks import Block
@@ -29,6 +30,8 @@ _MOST_REMEMBERED = 50_000
 _MOST_TILES = 12
 
 
+_Parsed: TypeAlias = tuple[int, int, bytes, Any]
+"""Position in the chunk, line, text, and what the row was parsed into; None if the rules must look at it."""
 _Known: TypeAlias = "tuple[MediaFacts, Size | None, PixelFacts | None]"
 
 
@@ -67,41 +70,67 @@ class PlainChecker:
 
     def check(self, block: Block, collector: FactCollector) -> ChunkVerdict:
         """Check a block; ``collector`` is to be given all of its rows."""
-        was_enabled = gc.isenabled()
-        gc.disable()  # sound rows make no cycles, and collections would take a third of the time
-        try:
-            return self._check(block, collector)
-        finally:
-            if was_enabled:
-                gc.enable()
-
-    def _check(self, block: Block, collector: FactCollector) -> ChunkVerdict:
         accepted = self._acceptor.accept(block)
         rows = accepted.rows
-        self._wants_media, self._wants_records = collector.wants_media, collector.wants_records
         formats = self._count_formats(rows)
         if None not in formats and not self._has_media and not collector.wants_texts:
             return ChunkVerdict(self._path, len(rows), formats, [], collector.finish())
+        lines, first = accepted.lines, block.location.line
+        last = -1 if block.text.endswith(b"\n") else len(lines) - 1
+
+        def make_raw(index: int) -> RawRow:
+            return block.row(index, lines[index], ends_file=index == last)
+
+        parsed = (
+            (index, first + index, line.rstrip(b"\r"), row)
+            for index, (line, row) in enumerate(zip(lines, rows, strict=True))
+            if row is not None or line.strip()  # a blank line is no row
+        )
+        return self._check_all(parsed, make_raw, formats, collector)
+
+    def check_rows(self, raws: Sequence[RawRow], collector: FactCollector) -> ChunkVerdict:
+        """Check rows that were cut out of an array."""
+        rows = self._acceptor.accept_rows(raws)
+        pairs = enumerate(zip(raws, rows, strict=True))
+        parsed = ((index, raw.location.line, raw.text, row) for index, (raw, row) in pairs)
+        return self._check_all(parsed, raws.__getitem__, self._count_formats(rows), collector)
+
+    def _check_all(
+        self,
+        parsed: Iterable[_Parsed],
+        make_raw: Callable[[int], RawRow],
+        formats: dict[Any, int],
+        collector: FactCollector,
+    ) -> ChunkVerdict:
+        """Take the rows without a plain form through the rules, and all to the collector."""
+        self._wants_media, self._wants_records = collector.wants_media, collector.wants_records
         formats.pop(None, None)
         found: list[tuple[int, list[Finding]]] = []
         number = 0
-        lines = accepted.lines
-        last = -1 if block.text.endswith(b"\n") else len(lines) - 1
-        for index, (line, row) in enumerate(zip(lines, rows, strict=True)):
-            if row is None and not line.strip():
-                continue  # a blank line is no row
-            if row is None or not self._take(block, index, line, row, collector):
-                checked = self._checker.check(block.row(index, line, ends_file=index == last))
-                collector.add(checked)
-                name = format_of(checked)
-                formats[name] = formats.get(name, 0) + 1
-                if row is not None:
-                    formats[self._acceptor.format_of(row)] -= 1
-                if checked.findings:
-                    found.append((number, checked.findings))
-            number += 1
+        was_enabled = gc.isenabled()
+        gc.disable()  # sound rows make no cycles, and collections would take a third of the time
+        try:
+            for entry in parsed:
+                if entry[3] is None or not self._take(entry, make_raw, collector):
+                    checked = self._check_closely(make_raw(entry[0]), entry[3], formats, collector)
+                    if checked.findings:
+                        found.append((number, checked.findings))
+                number += 1
+            facts = collector.finish()
+        finally:
+            if was_enabled:
+                gc.enable()
         formats = {name: count for name, count in formats.items() if count}
-        return ChunkVerdict(self._path, number, formats, found, collector.finish())
+        return ChunkVerdict(self._path, number, formats, found, facts)
+
+    def _check_closely(self, raw: RawRow, row: Any, formats: dict[Any, int], collector: FactCollector) -> CheckedRow:
+        checked = self._checker.check(raw)
+        collector.add(checked)
+        name = format_of(checked)
+        formats[name] = formats.get(name, 0) + 1
+        if row is not None:
+            formats[self._acceptor.format_of(row)] -= 1
+        return checked
 
     def _count_formats(self, rows: list[Any]) -> dict[Any, int]:
         counts: Counter[Any] = Counter()
@@ -109,9 +138,9 @@ class PlainChecker:
             counts[None if kind is type(None) else self._acceptor.format_of_type(kind)] += count
         return dict(counts)
 
-    def _take(self, block: Block, index: int, line: bytes, row: Any, collector: FactCollector) -> bool:
+    def _take(self, parsed: _Parsed, make_raw: Callable[[int], RawRow], collector: FactCollector) -> bool:
         """Hand the facts of an accepted row on; return whether its media are plain, too."""
-        number, text = block.location.line + index, line.rstrip(b"\r")
+        index, number, text, row = parsed
         row_format = self._acceptor.format_of(row)
         sources = sources_of(row_format, row)
         entries = objects_of(row.objects) or [] if row.objects else []
@@ -133,7 +162,7 @@ class PlainChecker:
             if entries and not are_boxes_inside(entries, sizes):
                 return False
         if self._wants_media:
-            raw = block.row(index, line, ends_file=False)
+            raw = make_raw(index)
             record = record_of(row_format, row, raw.location)
             collector.add(CheckedRow(raw, record=record, images=images, pixels=pixels))
         elif self._wants_records:

@@ -20,9 +20,10 @@ from typing import IO, Any
 from dataprep.errors import ConfigError
 from dataprep.findings import Finding
 from dataprep.linting import LintReport
+from dataprep.parsing import parse_row
 from dataprep.records import ANNOTATION
 from dataprep.reports.reporter import ReportContext
-from dataprep.sources import RawRow, parse_row, read_rows
+from dataprep.sources import RawRow, read_rows
 
 RAW_LINE = "_line"
 

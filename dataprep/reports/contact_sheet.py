@@ -19,10 +19,11 @@ from dataprep.grounding import BBOX_TYPES
 from dataprep.linting import LintReport
 from dataprep.media.decode import open_rgb
 from dataprep.media.index import MediaFacts, MediaIndex
+from dataprep.parsing import parse_row
 from dataprep.records import GroundedObject, Record
 from dataprep.reports.visible import make_visible
 from dataprep.rules.runner import media_root_of
-from dataprep.sources import RawRow, parse_row, read_rows
+from dataprep.sources import RawRow, read_rows
 from dataprep.spaces import FileSpaces, Hypothesis, unit_corners
 
 MOST_FILES = 8

@@ -17,9 +17,10 @@ from dataprep.findings import Finding, Location
 from dataprep.formats.reading import read_record
 from dataprep.grounding import BBOX_TYPES, to_unit
 from dataprep.media.index import MediaIndex
+from dataprep.parsing import parse_row
 from dataprep.records import Record
 from dataprep.rules.runner import media_root_of
-from dataprep.sources import RawRow, parse_row, read_rows
+from dataprep.sources import RawRow, read_rows
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -19,9 +19,10 @@ from dataprep.encode import Layout
 from dataprep.findings import CorpusProblem, Finding, Fix, Problem, Severity
 from dataprep.media.index import MediaFacts
 from dataprep.media.pixels import PixelFacts
+from dataprep.parsing import ParseProblem
 from dataprep.records import Record
 from dataprep.schema import ShapeProblem
-from dataprep.sources import ParseProblem, RawRow
+from dataprep.sources import RawRow
 from dataprep.tiling import ImageSize
 
 

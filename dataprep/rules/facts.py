@@ -24,6 +24,7 @@ from dataprep.media.index import MediaFacts
 from dataprep.records import Number
 from dataprep.rules.base import CheckedRow, Level
 from dataprep.rules.frames import video_of
+from dataprep.sources import RawRow
 from dataprep.tags import BBOX, REF_OBJECT
 
 _BOX_CODES = ("G412", "G413", "G414", "G415", "G419", "G420", "G421")
@@ -82,6 +83,11 @@ class Entry(Protocol):
     @property
     def image(self) -> int:
         """Index of its image."""
+
+
+def _whole_text(raw: RawRow) -> bytes:
+    """Return what makes a row the same as another; rows of which only the beginning is known are all different."""
+    return raw.text if not raw.is_too_long else str(raw.location).encode()
 
 
 class FactCollector:
@@ -169,7 +175,7 @@ class FactCollector:
     def add(self, row: CheckedRow) -> None:
         """Add a checked row."""
         line, record = row.raw.location.line, row.record
-        self._add_rows([line], [row.raw.text])
+        self._add_rows([line], [_whole_text(row.raw)])
         if self._wanted.answers:
             if record is None:
                 self._conversations.append((0, _NO_ANSWER, NO_RECORD))
@@ -191,7 +197,7 @@ class FactCollector:
             for row in rows:
                 self.add(row)
         else:
-            self.add_texts([row.raw.location.line for row in rows], [row.raw.text for row in rows])
+            self.add_texts([row.raw.location.line for row in rows], [_whole_text(row.raw) for row in rows])
         return self.finish()
 
     def finish(self) -> Facts:

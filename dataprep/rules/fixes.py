@@ -23,8 +23,8 @@ from typing import Any
 
 from dataprep.findings import Edit, Fix
 from dataprep.media.index import MediaFacts
+from dataprep.parsing import parse_embedded
 from dataprep.rules.base import CheckedRow
-from dataprep.sources import parse_embedded
 
 Path = tuple[str | int, ...]
 

@@ -20,12 +20,13 @@ from dataprep.findings import Finding, Severity
 from dataprep.formats.reading import read_record
 from dataprep.media.cache import MediaCache, default_folder
 from dataprep.media.index import MediaIndex
+from dataprep.parsing import parse_row
 from dataprep.records import hash_row, hash_text
 from dataprep.rules.base import CheckedRow, Level, Rule, RuleContext
 from dataprep.rules.facts import FactCollector, wanted_facts
 from dataprep.rules.selection import severities_for
 from dataprep.rules.table import RULES
-from dataprep.sources import RawRow, parse_row
+from dataprep.sources import RawRow
 
 if TYPE_CHECKING:
     from dataprep.encode import Encoder
@@ -105,6 +106,8 @@ class RowChecker:
         for code, rule in self._rules[level]:
             try:
                 problems = list(rule.check(row, self.context))
+            except MemoryError:
+                raise  # no defect of the rule
             except Exception as error:
                 raise RuleCrash(code, str(row.raw.location)) from error
             if problems and not row_hash:

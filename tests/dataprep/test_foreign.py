@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dataprep.foreign import describe_foreign_data
-from dataprep.sources import parse_row, read_rows
+from dataprep.parsing import parse_row
+from dataprep.sources import read_rows
 
 
 @pytest.mark.parametrize(

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
+import subprocess
 import sys
+import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dataprep import lint
+from dataprep import data_files, lint
 from dataprep.cli import main
 from dataprep.config import LintConfig
 from dataprep.errors import SourceError
@@ -204,14 +207,115 @@ def test_a_data_file_that_is_none_is_one_sentence_and_exit_code_2(
     assert err.count("\n") == 1
 
 
-def test_a_data_file_that_may_not_be_read_is_an_error(tmp_path: Path) -> None:
-    if os.geteuid() == 0:
-        pytest.skip("root reads every file")
-    path = tmp_path / "rows.jsonl"
-    path.write_bytes(GOOD)
-    path.chmod(0)
-    with pytest.raises(SourceError, match="cannot be read"):
-        lint([str(path)])
+# Root may read every file: the command is run once, so that all of Python it needs is loaded, and then as nobody.
+AS_NOBODY = """
+import os, sys
+from dataprep.cli import main
+good, other = sys.argv[1:]
+sys.argv = ["dataprep", "lint", "--format", "concise", good]
+try:
+    main()
+except SystemExit:
+    pass
+print("AS NOBODY", flush=True)
+if os.geteuid() == 0:
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+sys.argv[-1] = other
+main()
+"""
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that every user may enter."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+def lint_as_nobody(good: str, other: str) -> tuple[int, str, str]:
+    done = subprocess.run([sys.executable, "-c", AS_NOBODY, good, other], capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout.partition("AS NOBODY\n")[2], done.stderr
+
+
+@pytest.mark.parametrize("what", ["file", "folder around it", "folder"])
+def test_a_data_file_that_may_not_be_read_is_an_error(open_folder: Path, what: str) -> None:
+    good = write_rows(open_folder / "good.jsonl", [text_row(1)])
+    (open_folder / "closed").mkdir()
+    other = Path(write_rows(open_folder / "closed" / "rows.jsonl", [text_row(1)]))
+    (other if what == "file" else other.parent).chmod(0)
+    code, out, err = lint_as_nobody(good, str(other.parent if what == "folder" else other))
+    assert (code, out) == (2, "")
+    assert err.startswith("error: ")
+    assert "Permission denied" in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("ending", ["", ".gz", ".zst"])
+def test_a_pipe_that_nobody_writes_into_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: Callable[..., tuple[int, str, str]], ending: str
+) -> None:
+    monkeypatch.setattr(data_files, "WRITER_TIMEOUT_S", 0.2)
+    path = tmp_path / f"rows.jsonl{ending}"
+    os.mkfifo(path)
+    threads = threading.active_count()
+    code, out, err = call("lint", path)
+    assert (code, out) == (2, "")
+    assert err == f"error: {path}: a pipe that nobody writes into; start its writer first, or name a file\n"
+    assert threading.active_count() == threads  # none is left waiting
+
+
+@pytest.mark.parametrize(
+    "form", ["lint <(cat rows.jsonl)", "lint /dev/stdin < <(cat rows.jsonl)", "lint - < rows.jsonl"]
+)
+def test_the_pipes_of_a_shell_are_data_files(tmp_path: Path, form: str) -> None:
+    write_rows(tmp_path / "rows.jsonl", [text_row(1), text_row(2)])
+    command = f"{sys.executable} -m dataprep.cli {form} --format json"
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(["bash", "-c", command], capture_output=True, check=False, cwd=tmp_path, env=environment)
+    assert json.loads(done.stdout)["summary"]["rows"] == 2
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_packed_rows_may_come_out_of_a_pipe(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl.gz"
+    os.mkfifo(path)
+    writer = threading.Thread(target=path.write_bytes, args=(gzip.compress(GOOD * 3),))
+    writer.start()
+    assert lint([str(path)]).num_rows == 3
+    writer.join(10)
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("link to itself", "a symbolic link that leads back to itself"),
+        ("links in a ring", "a symbolic link that leads back to itself"),
+        ("link to nothing", "a symbolic link to a file that is not there"),
+        ("long path", "File name too long"),
+    ],
+)
+def test_the_message_about_a_data_file_names_the_cause_and_is_short(
+    tmp_path: Path, call: Callable[..., tuple[int, str, str]], kind: str, message: str
+) -> None:
+    _, _, err = call("lint", make_odd_data_file(tmp_path, kind))
+    assert message in err
+    assert len(err) < 500
+
+
+def test_too_little_memory_is_one_sentence_and_exit_code_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: Callable[..., tuple[int, str, str]]
+) -> None:
+    def fail(raw: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("dataprep.rules.runner.parse_row", fail)
+    code, out, err = call("lint", write_rows(tmp_path / "rows.jsonl", [text_row(1)]))
+    assert (code, out) == (2, "")
+    assert err.startswith("error: there is not enough memory")
+    assert err.count("\n") == 1
 
 
 def test_a_data_file_may_be_a_pipe_that_somebody_writes_into(tmp_path: Path) -> None:
@@ -307,8 +411,14 @@ def test_workers_end_with_odd_media_as_one_process_does(tmp_path: Path) -> None:
     assert one == two
 
 
-def test_media_that_may_not_be_read_are_a_finding(tmp_path: Path) -> None:
-    if os.geteuid() == 0:
-        pytest.skip("root reads every file")
-    write_png(tmp_path / "a.png", (1, 2, 3)).chmod(0)
-    assert codes_of(lint([write_rows(tmp_path / "rows.jsonl", [image_row("a.png")])])) == ["M302"]
+def test_media_that_may_not_be_read_are_a_finding(open_folder: Path) -> None:
+    for name in ("good", "closed"):
+        write_png(open_folder / f"{name}.png", (1, 2, 3))
+    (open_folder / "closed.png").chmod(0)
+    good = write_rows(open_folder / "good.jsonl", [image_row("good.png"), image_row("missing.png"), {"a": 1}])
+    bad = write_rows(open_folder / "bad.jsonl", [image_row("good.png"), image_row("closed.png")])
+    code, out, err = lint_as_nobody(good, bad)
+    assert (code, err) == (1, "")
+    assert "bad.jsonl:2" in out
+    assert "M302" in out
+    assert "bad.jsonl:1" not in out

@@ -14,9 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dataprep import sources
+from dataprep.data_files import expand_paths
 from dataprep.errors import SourceError
 from dataprep.findings import Location
-from dataprep.sources import RawRow, expand_paths, parse_row, read_rows
+from dataprep.parsing import parse_row
+from dataprep.sources import RawRow, read_rows
 
 
 def write(path: Path, data: bytes | str) -> str:

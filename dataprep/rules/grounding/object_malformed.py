@@ -6,10 +6,10 @@ import difflib
 from typing import Any
 
 from dataprep.findings import Edit, Fix
+from dataprep.parsing import parse_embedded
 from dataprep.rules.base import CheckedRow, ShapeRule
 from dataprep.rules.fixes import path_of, value_at
 from dataprep.schema import ShapeProblem
-from dataprep.sources import parse_embedded
 
 _REQUIRED = ("bbox", "bbox_type", "image")
 _KNOWN = (*_REQUIRED, "caption")

@@ -35,6 +35,6 @@ class ByteOrderMark(Rule):
         if row.raw.starts_with_bom:
             message, step = "a byte order mark stands before the row", "save the file as UTF-8 without BOM"
             fix = None
-            if len(row.raw.text) <= LONGEST_RESPELLED_BYTES:
+            if len(row.raw.text) <= LONGEST_RESPELLED_BYTES and not row.raw.is_too_long:
                 fix = Fix(label="leave the byte order mark out", is_safe=True, text=row.raw.text)
             yield Problem(message=message, help=step, fix=fix)

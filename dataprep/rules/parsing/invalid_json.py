@@ -8,9 +8,9 @@ import re
 import warnings
 
 from dataprep.findings import Fix
+from dataprep.parsing import parse_embedded
 from dataprep.rules.base import CheckedRow, ParseRule
 from dataprep.rules.fixes import LONGEST_RESPELLED_BYTES
-from dataprep.sources import parse_embedded
 
 _STRING_OR_TRAILING_COMMA = re.compile(r'("(?:[^"\\]++|\\.)*+")|,(?=\s*[}\]])', re.DOTALL)
 

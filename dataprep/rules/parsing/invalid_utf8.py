@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataprep.findings import Fix
+from dataprep.parsing import parse_embedded
 from dataprep.rules.base import CheckedRow, ParseRule
 from dataprep.rules.fixes import LONGEST_RESPELLED_BYTES
-from dataprep.sources import parse_embedded
 
 
 class InvalidUtf8(ParseRule):

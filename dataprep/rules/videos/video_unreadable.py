@@ -9,7 +9,8 @@ class VideoUnreadable(MediaRule):
     """File that is no readable video.
 
     ## What it does
-    Reports files that neither decord nor PyAV can open, and videos without frames.
+    Reports files that neither decord nor PyAV can open, on which they take longer than 60 seconds, or which
+    crash them (they run in a process of their own).
     ## Why it matters
     Its frames are part of the prompt; without them the row says something else.
     ## Example

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import dataprep.media
+import dataprep.parsing
 import dataprep.schema
-import dataprep.sources
 from dataprep.errors import MediaError, RuleCrash
 from dataprep.findings import Location, Problem
 from dataprep.media.index import MediaFacts, MediaIndex
@@ -144,7 +144,7 @@ def test_exactly_one_rule_reports_each_failure_of_media(kind: str, reason: str) 
 def test_every_kind_of_problem_has_one_rule() -> None:
     kinds = [kind for rule in RULES.values() if issubclass(rule, ParseRule | ShapeRule) for kind in rule.kinds]
     assert len(kinds) == len(set(kinds))
-    source = "\n".join(Path(inspect.getfile(module)).read_text() for module in (dataprep.sources, dataprep.schema))
+    source = "\n".join(Path(inspect.getfile(module)).read_text() for module in (dataprep.parsing, dataprep.schema))
     source += "\n".join(path.read_text() for path in Path(inspect.getfile(dataprep.schema)).parent.glob("formats/*.py"))
     raised = set(re.findall(r'(?:ParseProblem|ShapeProblem|_Refused)\(\s*"([a-z-]+)"', source))
     assert raised
