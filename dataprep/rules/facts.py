@@ -29,7 +29,7 @@ from dataprep.tags import BBOX, REF_OBJECT
 
 _BOX_CODES = ("G412", "G413", "G414", "G415", "G419", "G420", "G421")
 _LEAK_CODES = ("D504", "D505", "D506")
-_CODEC = BoxCodec()
+_to_model = BoxCodec().to_model
 _SHOWN_CHARACTERS = 60
 _LONGEST_NAME = 255
 _MOST_ANSWERS_PER_CHUNK = 4
@@ -345,9 +345,7 @@ def _fill_in(texts: list[object], objects: Sequence[Entry], media: Sequence[Medi
         if captions or boxes:
             named = objects[num_captions : num_captions + captions]
             placed = objects[num_boxes : num_boxes + boxes]
-            meant = [_caption_of(entry) for entry in named]
-            meant += [_place(entry, media) for entry in placed]
-            texts[index] = (text, *meant)
+            texts[index] = (text, *map(_caption_of, named), *(_place(entry, media) for entry in placed))
             num_captions, num_boxes = num_captions + captions, num_boxes + boxes
     return texts[-1]
 
@@ -360,11 +358,11 @@ def _place(entry: Entry, media: Sequence[MediaFacts]) -> object:
     """Return what the model is taught of an object's boxes: equal for one box in whatever coordinates."""
     header = media[entry.image].header if entry.image < len(media) else None
     if header is not None:
+        kind, width, height = entry.bbox_type, header.width, header.height
         try:
-            boxes = [_CODEC.to_model(box, entry.bbox_type, header.width, header.height) for box in entry.boxes]
+            return tuple([tuple(_to_model(box, kind, width, height)) for box in entry.boxes]), entry.image
         except (ArithmeticError, ValueError):  # numbers of hundreds of digits
             return entry.boxes, entry.bbox_type, entry.image
-        return tuple(map(tuple, boxes)), entry.image
     return entry.boxes, entry.bbox_type, entry.image
 
 
