@@ -48,6 +48,11 @@ class ChunkChecker:
 
     def check(self, chunk: Block | list[RawRow]) -> ChunkVerdict:
         """Check a chunk."""
+        verdict = self._check(chunk)
+        self._checkers.remember()
+        return verdict
+
+    def _check(self, chunk: Block | list[RawRow]) -> ChunkVerdict:
         if isinstance(chunk, list):
             path, size = chunk[0].location.path, sum(len(row.text) for row in chunk)
         else:

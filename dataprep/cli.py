@@ -20,6 +20,7 @@ from dataprep.cli_options import (
     AllowPrivate,
     AllowUrls,
     BoxStyle,
+    Cache,
     Exif,
     Format,
     ForModel,
@@ -31,6 +32,7 @@ from dataprep.cli_options import (
     MediaRoot,
     MissingTag,
     ModelDir,
+    NoCache,
     OnBad,
     Paths,
     SpecialText,
@@ -89,6 +91,8 @@ def convert(
     allow_urls: AllowUrls = False,
     allow_private_urls: AllowPrivate = False,
     allow_outside_root: AllowOutside = False,
+    cache: Cache = None,
+    no_cache: NoCache = False,
     jobs: Jobs = 1,
     output: Format = "text",
 ) -> None:
@@ -100,7 +104,8 @@ def convert(
         media_root=media_root, system=system, box_style=box_style, missing_image_tag=missing_image_tag,
         special_text=special_text, exif=exif, video_frames=video_frames, on_bad=on_bad,
         max_bad_ratio=max_bad_ratio, split=split, val=tuple(val or ()), allow_urls=allow_urls,
-        allow_private_urls=allow_private_urls, allow_outside_root=allow_outside_root, jobs=jobs,
+        allow_private_urls=allow_private_urls, allow_outside_root=allow_outside_root, cache=cache,
+        no_cache=no_cache, jobs=jobs,
     )  # fmt: skip
     _convert(paths, out, config, output)
 

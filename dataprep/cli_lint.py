@@ -156,6 +156,13 @@ def lint_command(
     sample: Annotated[
         int | None, _option("--sample", group=RUN, min=1, help="Check so many rows, always the same ones.")
     ] = None,
+    cache: Annotated[
+        Path | None,
+        _option("--cache", group=RUN, help="Folder to remember media in. Default: dataprep in the user's caches."),
+    ] = None,
+    no_cache: Annotated[
+        bool | None, _option("--no-cache/--use-cache", group=RUN, help="Probe all media, and remember nothing.")
+    ] = None,
     jobs: Annotated[
         int | None, _option("--jobs", "-j", group=RUN, min=1, help="Worker processes. Default: 1.")
     ] = None,

@@ -15,7 +15,7 @@ from dataprep.errors import ConfigError
 from schemas import load_schema
 
 FILE_NAMES = ("dataprep.toml", "pyproject.toml")
-_PATHS = ("model", "media_root", "baseline")
+_PATHS = ("model", "media_root", "baseline", "cache")
 _NAMES = {"for": "model_type", "severity": "severities"}
 
 

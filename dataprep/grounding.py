@@ -53,13 +53,16 @@ class BoxCodec:
             width_px: Width of the image that the box lies on.
             height_px: Its height.
         """
-        dims = (width_px, height_px, width_px, height_px)
         if self.style == "swift":
             if bbox_type == "norm_1000":
                 return list(box)
             if bbox_type == "norm_1":
                 return [int(c * 999) for c in box]
-            return [int(c / dim * 999) for c, dim in zip(box, dims, strict=True)]
+            x1, y1, x2, y2 = box
+            return [
+                int(x1 / width_px * 999), int(y1 / height_px * 999),
+                int(x2 / width_px * 999), int(y2 / height_px * 999),
+            ]  # fmt: skip
         scaled = [u * 1000 for u in to_unit(box, bbox_type, width_px, height_px)]
         return [min(max(round(c), 0), 1000) for c in scaled]
 

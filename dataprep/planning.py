@@ -72,7 +72,9 @@ class Planner:
 
     def part_key(self, chunk: Chunk) -> str:
         """Return what a part of this chunk must have been made from to be used again."""
-        options = asdict(replace(self.config, jobs=1, on_bad="error", max_bad_ratio=0.0, val=()))
+        # What changes nothing in a part: how the work is done, and what becomes of it.
+        plain = replace(self.config, jobs=1, on_bad="error", max_bad_ratio=0.0, val=(), cache=None, no_cache=False)
+        options = asdict(plain)
         facts = [__version__, self.encoder.tokenizer.fingerprint, str(self.encoder.settings.tiles), str(options)]
         digest = hashlib.sha256("\0".join([*facts, chunk.source, *chunk.splits]).encode())
         for row in chunk.rows:
@@ -104,6 +106,7 @@ def plan_chunk(planner: Planner, chunk: Chunk) -> Part:
         return stored
     builder = PartBuilder(planner, chunk, name)
     checked = planner.checkers.for_file(chunk.rows[0].location.path).check_all(chunk.rows)
+    planner.checkers.remember()
     for row, split in zip(checked, chunk.splits, strict=True):
         builder.add(row, split)
     part = builder.write()
@@ -147,8 +150,8 @@ class PartBuilder:
         row_hash = hash_row(row.value) if row.value is not None else hash_text(row.raw.text)
         for facts in (*row.images, *row.videos):
             self.lacks_media |= facts.error is not None
-            if facts.path is not None:
-                self.media_paths[str(facts.path)] = None
+            if facts.file is not None:
+                self.media_paths[facts.file] = None
         numbers: list[int] = []
         if not row.has_errors:
             try:

@@ -9,6 +9,8 @@ import hashlib
 import json
 from dataclasses import dataclass
 
+import msgspec
+
 from dataprep.findings import Location
 
 Number = int | float
@@ -33,8 +35,7 @@ class Turn:
     response_field: str = "response"
 
 
-@dataclass(frozen=True, slots=True)
-class MediaRef:
+class MediaRef(msgspec.Struct, frozen=True, gc=False):
     """A reference to an image or a video.
 
     Attributes:

@@ -12,7 +12,8 @@ from __future__ import annotations
 import os
 import struct
 import zlib
-from dataclasses import dataclass
+
+import msgspec
 
 from dataprep.media.exif import normalise_orientation, orientation_from_exif
 
@@ -23,8 +24,7 @@ _SEGMENT = struct.Struct(">BBH")
 _U32BE = struct.Struct(">L")
 
 
-@dataclass(frozen=True, slots=True)
-class ImageHeader:
+class ImageHeader(msgspec.Struct, frozen=True, gc=False):
     """What the header of an image says.
 
     Attributes:
@@ -184,6 +184,49 @@ def _parse_jpeg(window: Window) -> ImageHeader:
     width, height, layers = frame
     orientation = normalise_orientation(orientation_from_exif(exif) if exif else None, xmp)
     return ImageHeader("JPEG", width, height, orientation, _JPEG_MODES[layers], 8, False, 1)
+
+
+class JpegLayout:
+    """The bytes of a JPEG header but for its size: most images of a data set were written by one program alike."""
+
+    __slots__ = ("_after", "_at", "_before", "_end", "_header")
+
+    def __init__(self, header: ImageHeader, head: bytes, frame: int, end: int) -> None:
+        self._header = header
+        self._before, self._after = head[: frame + 5], head[frame + 9 : end]
+        self._at, self._end = frame + 5, frame + 9
+
+    @classmethod
+    def of(cls, header: ImageHeader, head: bytes) -> JpegLayout | None:
+        """Return the layout of a JPEG; None if its header ends behind the bytes given, or has no single size.
+
+        Args:
+            header: What ``parse_header`` made of it.
+            head: Its first bytes.
+        """
+        position, frames = 2, []
+        while position + 4 <= len(head):
+            fill, marker, length = _SEGMENT.unpack_from(head, position)
+            if fill != 0xFF or marker not in _JPEG_SEGMENTS:
+                return None
+            if marker in _JPEG_FRAMES:
+                frames.append(position)
+            position += 2 + length
+            if marker == 0xDA:
+                is_good = len(frames) == 1 and position <= len(head)
+                return cls(header, head, frames[0], position) if is_good else None
+        return None
+
+    def match(self, head: bytes) -> ImageHeader | None:
+        """Return what ``parse_header`` would make of a file that begins like this; None if it is not of this layout."""
+        if not head.startswith(self._before) or not head.startswith(self._after, self._end):
+            return None
+        height, width = _SIZES.unpack_from(head, self._at)
+        like = self._header
+        return ImageHeader("JPEG", width, height, like.orientation, like.mode, 8, False, 1)
+
+
+_SIZES = struct.Struct(">HH")
 
 
 def _jpeg_frame(segment: bytes) -> tuple[int, int, int]:

@@ -6,29 +6,36 @@ videos. Nothing is decoded. URLs are fetched here, when that is allowed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from dataprep.errors import MediaError
 from dataprep.media.headers import ImageHeader
 from dataprep.media.isolation import probe_video
 from dataprep.media.probe import probe_image_bytes, probe_image_file
+from dataprep.media.quick import QuickProbe
 from dataprep.media.resolve import MediaRoot, Resolved
 from dataprep.media.video import VideoHeader
 from dataprep.records import MediaRef, Record
 from dataprep.tiling import ImageSize
 
+if TYPE_CHECKING:
+    from dataprep.media.cache import MediaCache
+    from dataprep.media.pixels import PixelFacts
+
 _MOST_REMEMBERED = 50_000
 _SHOWN_CHARACTERS = 120
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MediaFacts:
+class MediaFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of one reference.
 
     Attributes:
         ref: The reference.
-        path: Its file; None for inline data, fetched URLs and failures.
+        file: Its file; None for inline data, fetched URLs and failures.
         relative: The file relative to the media root, or the URL; None for inline data and failures.
         data: The encoded bytes, where they did not come from a file.
         header: Header of an image that can be used.
@@ -37,12 +44,17 @@ class MediaFacts:
     """
 
     ref: MediaRef
-    path: Path | None = None
+    file: str | None = None
     relative: str | None = None
     data: bytes | None = None
     header: ImageHeader | None = None
     video: VideoHeader | None = None
     error: MediaError | None = None
+
+    @property
+    def path(self) -> Path | None:
+        """The file as a path, which takes longer to make than the file to be probed."""
+        return None if self.file is None else Path(self.file)
 
     @property
     def shown_source(self) -> str:
@@ -67,10 +79,27 @@ class MediaIndex:
     """
 
     def __init__(
-        self, root: Path, *, allow_outside: bool = False, allow_urls: bool = False, allow_private_urls: bool = False
+        self,
+        root: Path,
+        *,
+        allow_outside: bool = False,
+        allow_urls: bool = False,
+        allow_private_urls: bool = False,
+        cache: MediaCache | None = None,
     ) -> None:
+        """Begin without any facts.
+
+        Args:
+            root: The media root.
+            allow_outside: Accept files outside the root.
+            allow_urls: Fetch http and https URLs.
+            allow_private_urls: Fetch from private addresses, too.
+            cache: What earlier runs found out; None asks the files themselves.
+        """
         self.root = root
         self._policy = MediaRoot(root, allow_outside=allow_outside, allow_urls=allow_urls)
+        self._cache = cache
+        self._quick = QuickProbe(self._policy)
         self._allow_private_urls = allow_private_urls
         self._known: dict[tuple[str, str], MediaFacts] = {}
 
@@ -81,10 +110,18 @@ class MediaIndex:
         if found is None:
             if len(self._known) >= _MOST_REMEMBERED:
                 self._known.clear()
-            found = self._find(ref)
+            found = self.find(ref)
             if found.data is None:  # inline and fetched bytes are not kept
                 self._known[key] = found
-        return replace(found, ref=ref)
+        return found if found.ref is ref else msgspec.structs.replace(found, ref=ref)
+
+    def find(self, ref: MediaRef) -> MediaFacts:
+        """Return the facts of a reference, for callers that remember them."""
+        if ref.kind == "image":
+            found = self._quick.probe(ref.source.strip())
+            if found is not None:
+                return MediaFacts(ref=ref, file=found[0], relative=found[1], header=found[2])
+        return self._find(ref)
 
     def _find(self, ref: MediaRef) -> MediaFacts:
         try:
@@ -98,18 +135,36 @@ class MediaIndex:
         except MediaError as error:
             return MediaFacts(ref=ref, error=error)
 
-    @staticmethod
-    def _probe(ref: MediaRef, resolved: Resolved, data: bytes | None) -> MediaFacts:
-        facts = MediaFacts(ref=ref, path=resolved.path, relative=resolved.relative, data=data)
+    def _probe(self, ref: MediaRef, resolved: Resolved, data: bytes | None) -> MediaFacts:
+        file, relative = None if resolved.path is None else str(resolved.path), resolved.relative
         if ref.kind == "video":
-            if resolved.path is None:
+            if file is None:
                 raise MediaError(ref.source, "not-a-video", "is no file; download the video and name its path")
-            return replace(facts, video=probe_video(resolved.path))
+            return MediaFacts(ref=ref, file=file, relative=relative, video=self._probe_video(file))
         if data is not None:
+            header = probe_image_bytes(data, name="image", checks_end=True)
             relative = resolved.source if resolved.kind == "url" else None
-            return replace(facts, header=probe_image_bytes(data, name="image", checks_end=True), relative=relative)
-        assert resolved.path is not None
-        return replace(facts, header=probe_image_file(resolved.path, checks_end=True))
+            return MediaFacts(ref=ref, relative=relative, data=data, header=header)
+        assert file is not None
+        return MediaFacts(ref=ref, file=file, relative=relative, header=self._probe_image(file))
+
+    def _probe_image(self, file: str) -> ImageHeader:
+        def probe() -> ImageHeader:
+            return probe_image_file(file, checks_end=True)
+
+        return probe() if self._cache is None else self._cache.recall("image", file, ImageHeader, probe)
+
+    def _probe_video(self, file: str) -> VideoHeader:
+        def probe() -> VideoHeader:
+            return probe_video(file)
+
+        return probe() if self._cache is None else self._cache.recall("video", file, VideoHeader, probe)
+
+    def read_pixels(self, facts: MediaFacts) -> PixelFacts:
+        """Return what decoding an image shows; see ``dataprep.media.pixels``."""
+        from dataprep.media.pixels import read_pixels, recall_pixels  # brings decoders along
+
+        return read_pixels(facts) if self._cache is None else recall_pixels(facts, self._cache)
 
     def split_joined(self, record: Record) -> Record:
         """Return the record with paths that a bare text joins by commas taken apart, where all of them exist."""

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from dataprep.errors import MediaError
 from dataprep.media.ending import says_truncated
 from dataprep.media.files import open_regular_file
@@ -29,6 +31,8 @@ from dataprep.media.scans import check_scans
 if TYPE_CHECKING:
     import numpy as np
     from PIL import Image
+
+    from dataprep.media.cache import MediaCache
 
 MAX_FILE_BYTES = 256 << 20
 """Larger files are hashed in pieces, but not decoded."""
@@ -74,6 +78,34 @@ def read_pixels(facts: MediaFacts) -> PixelFacts:
     except MediaError as error:
         return PixelFacts(content_hash=digest, error=error)
     return PixelFacts(content_hash=digest, perceptual_hash=None if picture is None else hash_picture(picture))
+
+
+class _Stored(msgspec.Struct, array_like=True):
+    """Pixel facts in a cache."""
+
+    content_hash: bytes | None
+    perceptual_hash: int | None
+    failure: tuple[str, str] | None
+
+
+def recall_pixels(facts: MediaFacts, cache: MediaCache) -> PixelFacts:
+    """Return what ``read_pixels`` returns, from a cache where that knows the file."""
+    if facts.file is None or facts.error is not None or facts.header is None:
+        return read_pixels(facts)
+
+    def find() -> _Stored:
+        found = read_pixels(facts)
+        if found.content_hash is None:  # not even read: that may be otherwise the next time
+            raise found.error or MediaError(facts.shown_source, "unreadable", "cannot be read any more")
+        failure = None if found.error is None else (found.error.reason, found.error.detail)
+        return _Stored(found.content_hash, found.perceptual_hash, failure)
+
+    try:
+        stored = cache.recall("pixels", facts.file, _Stored, find)
+    except MediaError as error:
+        return PixelFacts(error=error)
+    failure = None if stored.failure is None else MediaError(facts.shown_source, *stored.failure)
+    return PixelFacts(content_hash=stored.content_hash, perceptual_hash=stored.perceptual_hash, error=failure)
 
 
 def decode_grey(data: bytes, *, name: str = "image") -> Image.Image | None:
@@ -135,8 +167,8 @@ def _hash(data: bytes) -> bytes:
 
 def _read(facts: MediaFacts) -> tuple[bytes, bytes | None]:
     """Return hash and bytes of a file; no bytes for one that is too large."""
-    assert facts.path is not None
-    descriptor, size = open_regular_file(facts.path)
+    assert facts.file is not None
+    descriptor, size = open_regular_file(facts.file)
     with os.fdopen(descriptor, "rb") as file:
         if size <= MAX_FILE_BYTES:
             data = file.read()

@@ -29,6 +29,8 @@ _NEAR_NAMES = 5
 # No path is longer on the systems that we know (PATH_MAX of Linux).
 _LONGEST_PATH = 4096
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+# Parent folders, drives and schemes, and what no path holds.
+_ODD_FOLDER = re.compile(r"(?:^|/)\.\.(?:/|$)|[:\\\0]")
 _IMAGE_MAGICS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM", b"II*\x00", b"MM\x00*")
 # Shorter strings are file names: the smallest images of any format are longer.
 _SHORTEST_BASE64 = 32
@@ -111,6 +113,23 @@ class MediaRoot:
         if stat.S_ISLNK(facts.st_mode) and not os.path.exists(path):  # noqa: PTH110
             raise MediaError(_short(text), "missing", f"is a symbolic link that leads to no file: {path}")
         return Resolved("file", text, path=Path(path), relative=self._relative(path))
+
+    def find_folder(self, folder: str) -> tuple[str, str] | None:
+        """Return what to put before the names of the files in a folder, to get their paths and relative paths.
+
+        Args:
+            folder: Relative to the root, as a row writes it; empty is the root itself.
+
+        Returns:
+            Two prefixes; None if paths through this folder need a closer look.
+        """
+        if folder.startswith("/") or _ODD_FOLDER.search(folder):
+            return None
+        path = os.path.join(self.root, folder)  # noqa: PTH118
+        if not self.allow_outside and not self._covers(_realpath(path)):
+            return None
+        relative = self._relative(path)
+        return f"{str(Path(path)).rstrip('/')}/", "" if relative == "." else f"{relative}/"
 
     def split_comma(self, value: str) -> list[str] | None:
         """Return the parts of a string that lists several files, None if it is one reference.

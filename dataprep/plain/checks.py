@@ -26,9 +26,16 @@ COVERED = frozenset((
 ))  # fmt: skip
 """Rules of rows, up to the level of media, that have nothing to say about a plain row."""
 
+# Letter by letter: rule T210 takes blanks, dashes and underscores between letters for a slip of the pen.
+_RISKY_NAMES = rb"|".join(rb"[ _-]*".join(bytes([letter]) for letter in name) for name in (
+    b"im", b"vid", b"pic", b"aud", b"box", b"bound", b"bbox", b"ref", b"obj", b"quad", b"unk",
+))  # fmt: skip
+COVERED_PIXELS = frozenset({"M310"})
+"""Rules of rows, at the level of pixels, that have nothing to say about images that decode."""
+
 RISKY = re.compile(
     rb"< *(?:[|!\\\x00-\x1f\x7f-\xff]"
-    rb"|/? *(?:[\\\x00-\x1f\x7f-\xff]|im|vid|pic|aud|box|bound|bbox|ref|obj|quad|s\s*/?>|unk))",
+    rb"|/? *(?:[\\\x00-\x1f\x7f-\xff]|" + _RISKY_NAMES + rb"|s\s*/?>))",
     re.IGNORECASE,
 )
 """What may be a tag or a control token, however it is spelled; a ``<`` that begins none of these means nothing."""

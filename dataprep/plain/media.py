@@ -16,12 +16,12 @@ def plain_size(facts: MediaFacts, *, most_aspect: float) -> Size | None:
         facts: What is known of the image.
         most_aspect: Ratio of its sides up to which it fits a grid of tiles.
     """
-    header, path = facts.header, facts.path
-    if facts.error is not None or header is None or path is None or header.orientation != 1:
+    header, file = facts.header, facts.file
+    if facts.error is not None or header is None or file is None or header.orientation != 1:
         return None
     if header.mode not in _MODES or header.bits != 8 or header.has_alpha or header.frames != 1:
         return None
-    if not path.name.endswith(_ENDINGS.get(header.format, ())):
+    if not file.endswith(_ENDINGS.get(header.format, ())):
         return None
     width, height = header.width, header.height
-    return (width, height) if max(width, height) <= most_aspect * min(width, height) else None
+    return (width, height) if width <= most_aspect * height and height <= most_aspect * width else None

@@ -30,6 +30,23 @@ def answer_of(row_format: str, row: Any) -> str:
     return str(entries[-1].content)
 
 
+def texts_of(row_format: str, row: Any) -> tuple[list[object], str | None]:
+    """Return queries and answers of an accepted row in turn, and its system prompt."""
+    system = None if row.system is msgspec.UNSET else row.system
+    if row_format == "native":
+        last = [row.query or "", row.response]
+    elif row_format == "alpaca":
+        last = [f"{row.instruction}\n{row.input}" if row.input else row.instruction, row.output]
+    else:
+        entries = row.messages if row_format == "messages" else row.conversations
+        if entries[0].role == "system":
+            system, entries = entries[0].content, entries[1:]
+        return [entry.content for entry in entries], system
+    if not row.history:
+        return last, system
+    return [*(text for turn in row.history for text in turn), *last], system
+
+
 def record_of(row_format: str, row: Any, location: Location) -> Record:
     """Return the record of an accepted row."""
     turns, system = _turns_of(row_format, row)

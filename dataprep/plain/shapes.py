@@ -28,6 +28,11 @@ class PlainObject(msgspec.Struct, forbid_unknown_fields=True, gc=False, kw_only=
     bbox_type: Literal["real", "norm_1", "norm_1000"]
     image: Annotated[int, msgspec.Meta(ge=0)]
 
+    @property
+    def boxes(self) -> tuple[tuple[float, float, float, float]]:
+        """The one box, as the entries of records have them."""
+        return (self.bbox,)
+
 
 class PlainMessage(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     """One entry of ``messages`` whose content is text."""

@@ -14,13 +14,14 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
 from dataprep.corpus import BBOX_TYPE_CODES, NO_RECORD, OTHER_BBOX_TYPE, Facts, Wanted
 from dataprep.grounding import BoxCodec
 from dataprep.media.index import MediaFacts
-from dataprep.records import GroundedObject, Record
+from dataprep.records import Number
 from dataprep.rules.base import CheckedRow, Level
 from dataprep.rules.frames import video_of
 from dataprep.sources import RawRow
@@ -28,10 +29,11 @@ from dataprep.tags import BBOX, REF_OBJECT
 
 _BOX_CODES = ("G412", "G413", "G414", "G415", "G419", "G420", "G421")
 _LEAK_CODES = ("D504", "D505", "D506")
-_CODEC = BoxCodec()
+_to_model = BoxCodec().to_model
 _SHOWN_CHARACTERS = 60
 _LONGEST_NAME = 255
 _MOST_ANSWERS_PER_CHUNK = 4
+_NO_ANSWER = object()
 _SEED_CHECK = hash("one hash seed for all processes") or 1
 
 _decode = msgspec.json.Decoder().decode
@@ -63,6 +65,26 @@ def wanted_facts(
     )
 
 
+class Entry(Protocol):
+    """What is asked of an entry of ``objects``: of a record, or of a row that was accepted as it is."""
+
+    @property
+    def caption(self) -> str | msgspec.UnsetType | None:
+        """Its referring text; UNSET or None where it has none."""
+
+    @property
+    def boxes(self) -> Sequence[Sequence[Number]]:
+        """Its boxes."""
+
+    @property
+    def bbox_type(self) -> str:
+        """Their coordinates."""
+
+    @property
+    def image(self) -> int:
+        """Index of its image."""
+
+
 def _whole_text(raw: RawRow) -> bytes:
     """Return what makes a row the same as another; rows of which only the beginning is known are all different."""
     return raw.text if not raw.is_too_long else str(raw.location).encode()
@@ -85,7 +107,13 @@ class FactCollector:
         self.facts = Facts(seed_check=_SEED_CHECK)
         self._wanted = wanted
         self._root = str(root)
-        self._answers: Counter[str] = Counter()
+        # Rows are kept until the chunk is complete: columns are filled many times faster at once.
+        self._lines: list[int] = []
+        self._texts: list[bytes] = []
+        self._conversations: list[tuple[int, object, int]] = []
+        self._boxes: list[tuple[int, int, int, int, int, int, int]] = []
+        self._box_numbers: list[Number] = []
+        self._labels: list[str] = []
 
     @property
     def wants_texts(self) -> bool:
@@ -96,6 +124,11 @@ class FactCollector:
     def wants_records(self) -> bool:
         """Whether anything is wanted that the texts of rows do not give."""
         return self._wanted.records
+
+    @property
+    def wants_media(self) -> bool:
+        """Whether the identity of each image and video is wanted."""
+        return self._wanted.media
 
     def add_texts(self, lines: Iterable[int], texts: Sequence[bytes]) -> None:
         """Add rows of which nothing but their texts is wanted (no ``wanted.records``)."""
@@ -111,11 +144,33 @@ class FactCollector:
         assert not self._wanted.lengths
         self._add_rows(lines, texts)
         if self._wanted.answers:
-            nothing = [0] * len(answers)
-            self.facts.questions.extend(array("q", nothing))
-            self.facts.answers.extend(array("q", list(map(hash, answers))))
-            self.facts.num_media.extend(array("h", nothing))
-            self._answers.update(answers)
+            self._conversations += [(0, answer, 0) for answer in answers]
+
+    def add_sound(
+        self,
+        line: int,
+        text: bytes,
+        texts: list[object],
+        system: str | None,
+        objects: Sequence[Entry],
+        images: Sequence[MediaFacts],
+    ) -> None:
+        """Add a row with images or objects that no rule has anything to say about; no lengths or media are taken.
+
+        Args:
+            line: Its line.
+            text: The row as found.
+            texts: Its queries and answers in turn; the list is used up.
+            system: Its system prompt.
+            objects: Its objects.
+            images: The facts of its images.
+        """
+        self._lines.append(line)
+        self._texts.append(text)
+        if self._wanted.answers:
+            self._add_conversation(texts, system, objects, images)
+        if objects:
+            self._add_objects(line, objects, images)
 
     def add(self, row: CheckedRow) -> None:
         """Add a checked row."""
@@ -123,18 +178,13 @@ class FactCollector:
         self._add_rows([line], [_whole_text(row.raw)])
         if self._wanted.answers:
             if record is None:
-                self.facts.questions.append(0)
-                self.facts.answers.append(0)
-                self.facts.num_media.append(NO_RECORD)
+                self._conversations.append((0, _NO_ANSWER, NO_RECORD))
             else:
-                self._add_conversation(record, [*row.images, *row.videos])
+                texts: list[object] = [text for turn in record.turns for text in (turn.query, turn.response)]
+                self._add_conversation(texts, record.system, record.objects or (), [*row.images, *row.videos])
         if record is None:
             return
-        for entry in record.objects or ():
-            if self._wanted.labels and entry.caption is not None:
-                self.facts.labels[" ".join(entry.caption.split())[:_SHOWN_CHARACTERS]] += 1
-            if self._wanted.boxes:
-                self._add_boxes(line, entry, row.images)
+        self._add_objects(line, record.objects or (), row.images)
         if self._wanted.media:
             for index, facts in enumerate((*row.images, *row.videos)):
                 self._add_medium(line, facts, row, index)
@@ -152,59 +202,78 @@ class FactCollector:
 
     def finish(self) -> Facts:
         """Return what was collected; the collector is not to be used again."""
-        for answer, count in self._answers.most_common(_MOST_ANSWERS_PER_CHUNK):
+        facts = self.facts
+        facts.lines.extend(array("q", self._lines))
+        if self._wanted.rows:
+            hashes = map(canonical_hash if self._wanted.is_canonical else hash, self._texts)
+            facts.rows.extend(array("q", list(hashes)))  # twice as fast as from the iterator
+        if self._conversations:
+            self._finish_answers(*zip(*self._conversations, strict=True))
+        if self._boxes:
+            self._finish_boxes()
+        facts.labels.update(self._labels)
+        return facts
+
+    def _finish_boxes(self) -> None:
+        boxes = self.facts.boxes
+        try:
+            boxes.numbers.extend(array("f", self._box_numbers))
+        except OverflowError:  # an integer of hundreds of digits is no coordinate
+            numbers = [self._box_numbers[i : i + 4] for i in range(0, len(self._box_numbers), 4)]
+            kept = [i for i, box in enumerate(numbers) if _are_floats(box)]
+            self._boxes = [self._boxes[i] for i in kept]
+            boxes.numbers.extend(array("f", [number for i in kept for number in numbers[i]]))
+        targets = boxes.lines, boxes.types, boxes.widths, boxes.heights, boxes.orientations, boxes.images
+        for target, column in zip((*targets, boxes.folders), zip(*self._boxes, strict=True), strict=False):
+            target.extend(array(target.typecode, column))
+
+    def _finish_answers(self, questions: tuple[int, ...], answers: tuple[object, ...], media: tuple[int, ...]) -> None:
+        facts = self.facts
+        facts.questions.extend(array("q", questions))
+        facts.answers.extend(array("q", [0 if answer is _NO_ANSWER else hash(answer) for answer in answers]))
+        facts.num_media.extend(array("h", media))
+        texts = Counter(answer for answer in answers if type(answer) is str)
+        for answer, count in texts.most_common(_MOST_ANSWERS_PER_CHUNK):
             if count > 1:
-                self.facts.answer_texts[hash(answer)] = answer[:_SHOWN_CHARACTERS]
-        return self.facts
+                facts.answer_texts[hash(answer)] = answer[:_SHOWN_CHARACTERS]
 
     def _add_rows(self, lines: Iterable[int], texts: Sequence[bytes]) -> None:
-        if not self.wants_texts:
-            return
-        self.facts.lines.extend(lines)
-        if self._wanted.rows:
-            hashes = map(canonical_hash if self._wanted.is_canonical else hash, texts)
-            self.facts.rows.extend(array("q", list(hashes)))  # twice as fast as from the iterator
+        if self.wants_texts:
+            self._lines.extend(lines)
+            self._texts.extend(texts)
 
-    def _add_conversation(self, record: Record, media: Sequence[MediaFacts]) -> None:
-        texts: list[object] = [text for turn in record.turns for text in (turn.query, turn.response)]
-        answer = texts[-1] if not record.objects else _fill_in(texts, record.objects, media)
+    def _add_conversation(
+        self, texts: list[object], system: str | None, objects: Sequence[Entry], media: Sequence[MediaFacts]
+    ) -> None:
+        answer = _fill_in(texts, objects, media) if objects else texts[-1]
         question = 0
         if media:
             keys = [facts.data or facts.relative or facts.ref.source for facts in media]
-            question = hash((self._root, record.system, *keys, *texts[:-1]))
-        self._add_answer(question, answer, num_media=len(media))
+            question = hash((self._root, system, *keys, *texts[:-1]))
+        self._conversations.append((question, answer, min(len(media), 0x7FFF)))
 
-    def _add_answer(self, question: int, answer: object, *, num_media: int) -> None:
-        facts = self.facts
-        facts.questions.append(question)
-        facts.answers.append(hash(answer))
-        facts.num_media.append(min(num_media, 0x7FFF))
-        if isinstance(answer, str):
-            self._answers[answer] += 1
+    def _add_objects(self, line: int, objects: Sequence[Entry], images: Sequence[MediaFacts]) -> None:
+        for entry in objects:
+            caption = entry.caption
+            if self._wanted.labels and caption is not None and caption is not msgspec.UNSET:
+                self._labels.append(_label_of(caption))
+            if self._wanted.boxes:
+                self._add_boxes(line, entry, images)
 
-    def _add_boxes(self, line: int, entry: GroundedObject, images: Sequence[MediaFacts]) -> None:
-        boxes = self.facts.boxes
-        facts = images[entry.image] if 0 <= entry.image < len(images) else None
-        header = facts.header if facts is not None else None
-        source = "" if facts is None else facts.relative or facts.ref.source[:_LONGEST_NAME]
-        name = source.encode("utf-8", "surrogatepass")
-        image, folder = zlib.crc32(name), zlib.crc32(name.rpartition(b"/")[0])
+    def _add_boxes(self, line: int, entry: Entry, images: Sequence[MediaFacts]) -> None:
+        header, source = None, ""
+        if 0 <= entry.image < len(images):
+            facts = images[entry.image]
+            header, source = facts.header, facts.relative or facts.ref.source[:_LONGEST_NAME]
+        image, folder_name = zlib.crc32(source.encode("utf-8", "surrogatepass")), source.rpartition("/")[0]
+        folder = _number_of(folder_name)
+        self.facts.folders[folder] = folder_name
+        size = (header.width, header.height, header.orientation) if header else (0, 0, 1)
+        kind = BBOX_TYPE_CODES.get(entry.bbox_type, OTHER_BBOX_TYPE)
         for box in entry.boxes:
-            try:
-                numbers = array("f", box)
-            except OverflowError:  # an integer of hundreds of digits is no coordinate
-                continue
-            if len(numbers) != 4:
-                continue
-            boxes.lines.append(line)
-            boxes.types.append(BBOX_TYPE_CODES.get(entry.bbox_type, OTHER_BBOX_TYPE))
-            boxes.numbers.extend(numbers)
-            boxes.widths.append(header.width if header else 0)
-            boxes.heights.append(header.height if header else 0)
-            boxes.orientations.append(header.orientation if header else 1)
-            boxes.images.append(image)
-            boxes.folders.append(folder)
-            self.facts.folders.setdefault(folder, source.rpartition("/")[0])
+            if len(box) == 4:
+                self._box_numbers += box
+                self._boxes.append((line, kind, *size, image, folder))
 
     def _add_medium(self, line: int, facts: MediaFacts, row: CheckedRow, index: int) -> None:
         if facts.error is not None:
@@ -214,8 +283,8 @@ class FactCollector:
         content: bytes | None = None
         if pixels is not None:
             content = pixels.content_hash
-        elif self._wanted.content and facts.path is not None:
-            content = _hash_file(facts.path)
+        elif self._wanted.content and facts.file is not None:
+            content = _hash_file(facts.file)
         name = facts.shown_source.encode("utf-8", "surrogatepass")[:_LONGEST_NAME]
         media.lines.append(line)
         media.files.append(_file_key(facts))
@@ -246,29 +315,54 @@ def canonical_hash(text: bytes) -> int:
         return hash(text)  # what is no JSON is compared as it is written
 
 
-def _fill_in(texts: list[object], objects: Sequence[GroundedObject], media: Sequence[MediaFacts]) -> object:
+def _are_floats(box: Sequence[Number]) -> bool:
+    """Whether each number is one that a float can hold: an integer of hundreds of digits is no coordinate."""
+    try:
+        array("d", box)
+    except OverflowError:
+        return False
+    return True
+
+
+@lru_cache(maxsize=10_000)
+def _label_of(caption: str) -> str:
+    return " ".join(caption.split())[:_SHOWN_CHARACTERS]
+
+
+@lru_cache(maxsize=1_000)
+def _number_of(folder: str) -> int:
+    return zlib.crc32(folder.encode("utf-8", "surrogatepass"))
+
+
+def _fill_in(texts: list[object], objects: Sequence[Entry], media: Sequence[MediaFacts]) -> object:
     """Put beside each text with tags the captions and boxes that they stand for, in place; return the last one."""
     num_captions = num_boxes = 0
     for index, text in enumerate(texts):
         assert isinstance(text, str)
+        if "<" not in text:
+            continue
         captions, boxes = text.count(REF_OBJECT), text.count(BBOX)
         if captions or boxes:
             named = objects[num_captions : num_captions + captions]
             placed = objects[num_boxes : num_boxes + boxes]
-            texts[index] = (text, *[o.caption for o in named], *[_place(o, media) for o in placed])
+            texts[index] = (text, *map(_caption_of, named), *(_place(entry, media) for entry in placed))
             num_captions, num_boxes = num_captions + captions, num_boxes + boxes
     return texts[-1]
 
 
-def _place(entry: GroundedObject, media: Sequence[MediaFacts]) -> object:
+def _caption_of(entry: Entry) -> object:
+    return None if entry.caption is msgspec.UNSET else entry.caption
+
+
+def _place(entry: Entry, media: Sequence[MediaFacts]) -> object:
     """Return what the model is taught of an object's boxes: equal for one box in whatever coordinates."""
     header = media[entry.image].header if entry.image < len(media) else None
     if header is not None:
+        kind, width, height = entry.bbox_type, header.width, header.height
         try:
-            boxes = [_CODEC.to_model(box, entry.bbox_type, header.width, header.height) for box in entry.boxes]
+            return tuple([tuple(_to_model(box, kind, width, height)) for box in entry.boxes]), entry.image
         except (ArithmeticError, ValueError):  # numbers of hundreds of digits
             return entry.boxes, entry.bbox_type, entry.image
-        return tuple(map(tuple, boxes)), entry.image
     return entry.boxes, entry.bbox_type, entry.image
 
 
@@ -280,28 +374,28 @@ def _file_key_and_size(facts: MediaFacts) -> tuple[int, int]:
     """Return a number for the file behind a reference, the same through whatever links, and its size in bytes."""
     if facts.data is not None:
         return hash(facts.data), len(facts.data)
-    if facts.path is None:
+    if facts.file is None:
         return 0, 0
     try:
-        found = os.stat(facts.path)  # noqa: PTH116 - once per reference
+        found = os.stat(facts.file)  # noqa: PTH116 - once per reference
     except OSError:
         return 0, 0
     return hash((found.st_dev, found.st_ino)), found.st_size
 
 
 def _video_key(facts: MediaFacts) -> int:
-    if facts.path is None:
+    if facts.file is None:
         return 0
-    name = video_of(str(facts.path), is_video=facts.ref.kind == "video")
+    name = video_of(facts.file, is_video=facts.ref.kind == "video")
     return 0 if name is None else hash(name)
 
 
 @lru_cache(maxsize=10_000)
-def _hash_file(path: Path) -> bytes | None:
+def _hash_file(file: str) -> bytes | None:
     import hashlib
 
     try:
-        with path.open("rb") as stream:
+        with open(file, "rb") as stream:  # noqa: PTH123 - a path takes longer to make than to open
             return hashlib.file_digest(stream, "sha256").digest()[:16]
     except OSError:
         return None

@@ -19,6 +19,7 @@ from dataprep.corpus import Wanted
 from dataprep.errors import RuleCrash
 from dataprep.findings import Finding, Severity
 from dataprep.formats.reading import read_record
+from dataprep.media.cache import MediaCache, default_folder
 from dataprep.media.index import MediaIndex
 from dataprep.parsing import parse_row
 from dataprep.records import hash_row, hash_text
@@ -105,10 +106,7 @@ class RowChecker:
             row.videos = [self.media.look_up(ref) for ref in row.record.videos]
             self._run(Level.MEDIA, row)
         if row.record is not None and Level.PIXELS in self.levels:
-            from dataprep.media.pixels import read_pixels
-
-            row.pixels = [read_pixels(facts) for facts in row.images]
-
+            row.pixels = [self.media.read_pixels(facts) for facts in row.images]
             self._run(Level.PIXELS, row)
         return row
 
@@ -179,12 +177,19 @@ class CheckerSet:
         self._checkers: dict[str, RowChecker] = {}
         self._wanted: dict[str, Wanted] = {}
         self._media: dict[Path, MediaIndex] = {}
+        folder = None if recipe.config.no_cache else recipe.config.cache or default_folder()
+        self._cache = None if folder is None else MediaCache(folder)
 
     def for_file(self, path: str) -> RowChecker:
         """Return the checker for a data file's rows."""
         if path not in self._checkers:
             self._checkers[path] = self._make(path)
         return self._checkers[path]
+
+    def remember(self) -> None:
+        """Write down for later runs what was found out of media; to be called after each chunk."""
+        if self._cache is not None:
+            self._cache.flush()
 
     def new_collector(self, path: str) -> FactCollector:
         """Return an empty collector of what rules about whole data sets need to know of a data file's rows."""
@@ -203,6 +208,7 @@ class CheckerSet:
                 allow_outside=config.allow_outside_root,
                 allow_urls=config.allow_urls,
                 allow_private_urls=config.allow_private_urls,
+                cache=self._cache,
             )
         return self._media[root]
 

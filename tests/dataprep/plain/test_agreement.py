@@ -48,6 +48,10 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     exif = Image.Exif()
     exif[0x112] = 6
     Image.new("RGB", (50, 40)).save(folder / "turned.jpg", exif=exif)
+    Image.linear_gradient("L").convert("RGB").save(folder / "damaged.jpg")
+    damaged = bytearray((folder / "damaged.jpg").read_bytes())
+    damaged[-300:-200] = b"\xff\x01" * 50
+    (folder / "damaged.jpg").write_bytes(damaged)
     return folder
 
 
@@ -58,6 +62,7 @@ NAMES = (
     "long.png",
     "png.jpg",
     "turned.jpg",
+    "damaged.jpg",
     "missing.jpg",
     "",
     " ",
@@ -218,6 +223,16 @@ def test_drawn_rows(root: Path, levels: frozenset[Level], seed: int, count: int)
     model_type = draw.random.choice((None, None, "internvl2-2b", "internvl-chat-v1_5"))
     text = b"\n".join(draw.line() for _ in range(count)) + (b"\n" if draw.often(0.8) else b"")
     check(text, root, levels, model_type)
+
+
+@given(seed=st.integers(0, 1 << 40), has_val=st.booleans())
+@settings(max_examples=30, deadline=None)
+def test_drawn_rows_with_pixels(root: Path, seed: int, has_val: bool) -> None:
+    draw = Draw(seed)
+    text = b"\n".join(draw.line() for _ in range(10))
+    config = LintConfig(media_root=root, val=("val.jsonl",) if has_val else (), cache=root / "cache")
+    fast, slow = both(text, config, UP_TO_MEDIA | {Level.PIXELS})
+    assert fast == slow
 
 
 @pytest.mark.slow
