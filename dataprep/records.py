@@ -9,8 +9,6 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-import msgspec
-
 from dataprep.findings import Location
 
 Number = int | float
@@ -35,7 +33,8 @@ class Turn:
     response_field: str = "response"
 
 
-class MediaRef(msgspec.Struct, frozen=True, gc=False):
+@dataclass(frozen=True, slots=True)
+class MediaRef:
     """A reference to an image or a video.
 
     Attributes:

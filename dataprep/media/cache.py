@@ -164,8 +164,11 @@ class MediaCache:
 
     def _open(self) -> sqlite3.Connection | None:
         if self._connection is None and not self._is_broken:
-            import sqlite3
-
+            try:
+                import sqlite3
+            except ImportError as error:  # some builds of Python lack it
+                self._give_up(error)
+                return None
             try:
                 try:
                     self._connection = _connect(self._folder)
@@ -259,12 +262,12 @@ def _is_damage(error: sqlite3.DatabaseError) -> bool:
 
 
 def _stamp(kind: str, file: str) -> str | None:
-    """Return what an entry must have been written for to count; None for what is no regular file."""
+    """Return what an entry must have been written for to count; None for what is no file that may be read."""
     try:
         facts = os.stat(file)  # noqa: PTH116 - a path takes longer to make
     except (OSError, ValueError):
         return None
-    if not stat.S_ISREG(facts.st_mode):
+    if not stat.S_ISREG(facts.st_mode) or not os.access(file, os.R_OK):
         return None
     times = f"{facts.st_size}:{facts.st_mtime_ns}:{facts.st_ctime_ns}:{facts.st_ino}"
     return f"{times}:{_versions(kind)}"
