@@ -30,7 +30,7 @@ _MOST_REMEMBERED = 50_000
 _SHOWN_CHARACTERS = 120
 
 
-class MediaFacts(msgspec.Struct, frozen=True, kw_only=True):
+class MediaFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What is known of one reference.
 
     Attributes:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from dataprep.media.pixels import PixelFacts
 
 _BY_LINE = frozenset({Level.SHAPE, Level.TEXT})
-_MOST_REMEMBERED = 50_000
+_MOST_REMEMBERED = 10_000  # more cost more, in garbage collections, than probing anew
 _MOST_TILES = 12
 
 
