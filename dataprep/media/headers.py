@@ -4,114 +4,18 @@ Each parser accepts only what it fully understands and raises ``OddHeader`` othe
 that an odd file costs time but never a different answer. Parsers hold the file to what Pillow's own would refuse
 (bit depths, checksums of PNG headers, quantisation tables), because a size is of no use if decoding must fail.
 
-Source: ITU-T T.81 annex B (JPEG), PNG third edition section 5, GIF89a, RFC 9649 (WebP), Windows bitmap structures.
+Source: ITU-T T.81 annex B (JPEG), GIF89a, RFC 9649 (WebP), Windows bitmap structures.
 """
 
 from __future__ import annotations
 
-import os
 import struct
-import zlib
-
-import msgspec
 
 from dataprep.media.exif import normalise_orientation, orientation_from_exif
-
-# One read of this size holds the whole header of most files.
-WINDOW_BYTES = 4096
+from dataprep.media.image_header import WINDOW_BYTES, ImageHeader, OddHeader, Window
+from dataprep.media.png import parse_png
 
 _SEGMENT = struct.Struct(">BBH")
-_U32BE = struct.Struct(">L")
-
-
-class ImageHeader(msgspec.Struct, frozen=True, gc=False):
-    """What the header of an image says.
-
-    Attributes:
-        format: Pillow's name of the format, in upper case.
-        width: Width as stored, in pixels: before any EXIF rotation.
-        height: Height as stored, in pixels.
-        orientation: EXIF orientation 1..8; 1 where there is none or an invalid one.
-        mode: Pillow's mode on opening, such as ``RGB`` or ``CMYK``; None where the header does not tell.
-        bits: Bits per channel; None where the header does not tell.
-        has_alpha: Whether there is an alpha channel or a transparent colour.
-        frames: Number of frames; None where counting them would mean reading the file.
-        has_more_frames: Whether a second frame was seen, where frames are not counted.
-    """
-
-    format: str
-    width: int
-    height: int
-    orientation: int
-    mode: str | None = None
-    bits: int | None = None
-    has_alpha: bool = False
-    frames: int | None = None
-    has_more_frames: bool = False
-
-    @property
-    def is_cmyk(self) -> bool:
-        """Whether the pixels are stored as CMYK."""
-        return self.mode == "CMYK"
-
-    @property
-    def is_animated(self) -> bool:
-        """Whether there is more than one frame."""
-        return self.has_more_frames or (self.frames is not None and self.frames > 1)
-
-    @property
-    def is_palette(self) -> bool:
-        """Whether pixels are numbers of colours in a table, as in every GIF."""
-        return self.mode in ("P", "PA") or self.format == "GIF"
-
-    @property
-    def is_deep(self) -> bool:
-        """Whether a channel has more than eight bits."""
-        return self.bits is not None and self.bits > 8
-
-    @property
-    def upright_size(self) -> tuple[int, int]:
-        """Width and height after turning the image as its orientation says."""
-        turned = self.orientation >= 5
-        return (self.height, self.width) if turned else (self.width, self.height)
-
-
-class OddHeader(Exception):
-    """A header that these parsers leave to Pillow.
-
-    Attributes:
-        reason: The reason to report if Pillow cannot read the file either.
-        detail: What was found, in words.
-    """
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(reason, detail)
-        self.reason = reason
-        self.detail = detail
-
-
-class Window:
-    """Bytes of an image by position, from memory or from a file descriptor, read in small pieces."""
-
-    __slots__ = ("_base", "_descriptor", "_piece", "size")
-
-    def __init__(self, piece: bytes, size: int, descriptor: int | None = None) -> None:
-        self._piece = piece
-        self._base = 0
-        self._descriptor = descriptor
-        self.size = size
-
-    def read(self, offset: int, count: int) -> bytes:
-        """Return exactly ``count`` bytes; raises OddHeader where the file ends before."""
-        start = offset - self._base
-        if start < 0 or start + count > len(self._piece):
-            if offset + count > self.size or self._descriptor is None:
-                raise OddHeader("truncated-header", f"ends at byte {self.size:,}, inside its header")
-            self._piece = os.pread(self._descriptor, max(count, WINDOW_BYTES), offset)
-            self._base, start = offset, 0
-            if len(self._piece) < count:
-                raise OddHeader("truncated-header", f"ends at byte {offset + len(self._piece):,}, inside its header")
-        return self._piece[start : start + count]
 
 
 def parse_header(window: Window) -> ImageHeader | None:
@@ -124,7 +28,7 @@ def parse_header(window: Window) -> ImageHeader | None:
     if head.startswith(b"\xff\xd8\xff"):
         return _parse_jpeg(window)
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return _parse_png(window)
+        return parse_png(window)
     if head.startswith((b"GIF87a", b"GIF89a")):
         return _parse_gif(window)
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
@@ -246,106 +150,6 @@ def _check_quantisation(tables: bytes) -> None:
         position += 65 if tables[position] < 16 else 129
     if position != len(tables):
         raise OddHeader("unreadable", "has a damaged JPEG quantisation table")
-
-
-_PNG_MODES = {
-    (1, 0): "1", (2, 0): "L", (4, 0): "L", (8, 0): "L", (16, 0): "I;16", (8, 2): "RGB", (16, 2): "RGB",
-    (1, 3): "P", (2, 3): "P", (4, 3): "P", (8, 3): "P", (8, 4): "LA", (16, 4): "RGBA", (8, 6): "RGBA", (16, 6): "RGBA",
-}  # fmt: skip
-# Chunks that Pillow reads, with the length below which it refuses the file.
-_PNG_MIN_BYTES = {b"sRGB": 1, b"gAMA": 4, b"cHRM": 32, b"pHYs": 9}
-# Compressed texts and animations have many ways to be wrong, and EXIF as text is a relic: Pillow judges those.
-_PNG_ODD = frozenset({b"zTXt", b"acTL", b"fcTL", b"fdAT", b"IHDR"})
-_PNG_ODD_KEYS = (b"Raw profile type exif\x00", b"exif\x00")
-_PNG_TEXT_LIMIT_BYTES = 1 << 20
-
-
-def _parse_png(window: Window) -> ImageHeader:
-    """Check the chunks before the pixels, then hop over the pixels: EXIF may stand at the very end."""
-    if window.read(8, 8) != b"\x00\x00\x00\rIHDR":
-        raise OddHeader("unreadable", "does not begin with a PNG header chunk")
-    width, height, bits, colour, _, filtering, _ = struct.unpack(">LLBBBBB", window.read(16, 13))
-    mode = _PNG_MODES.get((bits, colour))
-    if mode is None or filtering != 0:
-        raise OddHeader("unsupported-format", f"is a PNG with {bits} bits and colour type {colour}")
-    _check_png_checksum(window, 8, 13)
-    has_alpha, position = colour >= 4, 33
-    exif: bytes | None = None
-    xmp: bytes | None = None
-    while True:
-        length, name = struct.unpack(">L4s", window.read(position, 8))
-        if name == b"IDAT":
-            break
-        has_alpha = has_alpha or name == b"tRNS"
-        data = _read_png_chunk(window, position, length, name, mode)
-        if name == b"eXIf":
-            exif = data
-        xmp = _png_xmp(name, data) or xmp
-        position += length + 12
-    if exif is None:
-        exif, xmp = _scan_png_tail(window, position, xmp)
-    orientation = normalise_orientation(None if exif is None else orientation_from_exif(exif), xmp)
-    return ImageHeader("PNG", width, height, orientation, mode, bits, has_alpha, 1)
-
-
-def _scan_png_tail(window: Window, position: int, xmp: bytes | None) -> tuple[bytes | None, bytes | None]:
-    """Return the EXIF block and XMP packet that stand behind the pixels; decoding judges what is missing there."""
-    exif: bytes | None = None
-    while position + 8 <= window.size:
-        length, name = struct.unpack(">L4s", window.read(position, 8))
-        end = position + 8 + length
-        if name == b"IEND" or not name.isalnum() or end > window.size:
-            break
-        if name == b"eXIf":
-            exif = window.read(position + 8, length)
-        elif name in (b"tEXt", b"zTXt", b"iTXt"):
-            xmp = _png_xmp(name, window.read(position + 8, length)) or xmp
-        position = end + 4
-    return exif, xmp
-
-
-def _read_png_chunk(window: Window, position: int, length: int, name: bytes, mode: str) -> bytes:
-    """Return the data of a chunk before the pixels, after the checks that Pillow makes there."""
-    if name in _PNG_ODD or not name.isalnum() or length > _PNG_TEXT_LIMIT_BYTES:
-        raise OddHeader("unreadable", f"has a damaged PNG chunk {name!r} before its pixels")
-    _check_png_checksum(window, position, length)
-    data = window.read(position + 8, length)
-    minimum = {"P": 0, "RGB": 6}.get(mode, 2) if name == b"tRNS" else _PNG_MIN_BYTES.get(name, 0)
-    if length < minimum:
-        raise OddHeader("unreadable", f"has a PNG chunk {name!r} that is too short")
-    if name == b"iCCP":
-        _check_png_profile(data)
-    return data
-
-
-def _check_png_checksum(window: Window, position: int, length: int) -> None:
-    covered = window.read(position + 4, length + 8)
-    if zlib.crc32(covered[:-4]) != _U32BE.unpack(covered[-4:])[0]:
-        raise OddHeader("unreadable", f"has a wrong checksum in its PNG chunk {covered[:4]!r}")
-
-
-def _check_png_profile(data: bytes) -> None:
-    _, found, rest = data.partition(b"\x00")
-    decompressor = zlib.decompressobj()
-    try:
-        decompressor.decompress(rest[1:], _PNG_TEXT_LIMIT_BYTES)
-    except zlib.error:
-        return  # Pillow goes on without a profile.
-    if not found or rest[:1] != b"\x00" or decompressor.unconsumed_tail:
-        raise OddHeader("unreadable", "has a damaged colour profile")
-
-
-def _png_xmp(name: bytes, data: bytes) -> bytes | None:
-    if name not in (b"tEXt", b"zTXt", b"iTXt"):
-        return None
-    if data.startswith(_PNG_ODD_KEYS):
-        raise OddHeader("unreadable", "has EXIF data as text that cannot be read")
-    if name != b"iTXt":
-        return None
-    key, _, rest = data.partition(b"\x00")
-    if rest[:1] != b"\x00":
-        raise OddHeader("unreadable", "has a compressed text before its pixels that cannot be read")
-    return rest if key == b"XML:com.adobe.xmp" else None
 
 
 def _parse_gif(window: Window) -> ImageHeader:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from dataprep.errors import MediaError
-from dataprep.media.headers import ImageHeader
+from dataprep.media.image_header import ImageHeader
 from dataprep.media.isolation import probe_video
 from dataprep.media.probe import probe_image_bytes, probe_image_file
 from dataprep.media.quick import QuickProbe

@@ -17,7 +17,8 @@ from dataprep.errors import MediaError
 from dataprep.media.ending import END_BYTES, check_all_pixels_are_there, has_usual_end
 from dataprep.media.exif import ORIENTATION_TAG, normalise_orientation
 from dataprep.media.files import LFS_POINTER_MAGIC, describe_foreign_bytes, open_regular_file
-from dataprep.media.headers import WINDOW_BYTES, ImageHeader, OddHeader, Window, parse_header
+from dataprep.media.headers import parse_header
+from dataprep.media.image_header import WINDOW_BYTES, ImageHeader, OddHeader, Window
 from dataprep.media.pillow import DEFAULT_MAX_PIXELS, PILLOW_ERRORS, check_pixels, open_image, quiet
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ import os
 import stat
 
 from dataprep.media.ending import END_BYTES, has_usual_end
-from dataprep.media.headers import WINDOW_BYTES, ImageHeader, JpegLayout, OddHeader, Window, parse_header
+from dataprep.media.headers import JpegLayout, parse_header
+from dataprep.media.image_header import WINDOW_BYTES, ImageHeader, OddHeader, Window
 from dataprep.media.pillow import DEFAULT_MAX_PIXELS
 from dataprep.media.resolve import MediaRoot
 

@@ -24,7 +24,7 @@ from dataprep.media import cache as cache_module
 from dataprep.media import index as index_module
 from dataprep.media import pixels as pixels_module
 from dataprep.media.cache import FILE_NAME, MediaCache, default_folder
-from dataprep.media.headers import ImageHeader
+from dataprep.media.image_header import ImageHeader
 from dataprep.media.index import MediaIndex
 from dataprep.media.probe import probe_image_file
 from dataprep.media.video import VideoHeader

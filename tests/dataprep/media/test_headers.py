@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from dataprep.media.headers import WINDOW_BYTES, ImageHeader, OddHeader, Window, parse_header
+from dataprep.media.headers import parse_header
+from dataprep.media.image_header import WINDOW_BYTES, ImageHeader, OddHeader, Window
 
 
 def encoded(kind: str, mode: str = "RGB") -> bytes:

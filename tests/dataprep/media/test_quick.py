@@ -15,7 +15,8 @@ from PIL import Image
 
 from dataprep.errors import MediaError
 from dataprep.media import quick as quick_module
-from dataprep.media.headers import ImageHeader, JpegLayout, Window, parse_header
+from dataprep.media.headers import JpegLayout, parse_header
+from dataprep.media.image_header import ImageHeader, Window
 from dataprep.media.probe import probe_image_file
 from dataprep.media.quick import QuickProbe
 from dataprep.media.resolve import MediaRoot
