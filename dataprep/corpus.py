@@ -1,8 +1,9 @@
 """What is remembered of every row for the rules about whole data sets: a few numbers and hashes, as columns.
 
 Workers fill one :class:`Facts` per chunk, the parent appends it to that of the file; rules read the columns after the
-last row, as numpy arrays. Only what a selected rule needs is collected (:class:`Wanted`). A row costs 16 bytes at the
-levels 0 and 1, 34 from level 2 on, and about 40 more per box or medium: a million rows stay far under 200 MB.
+last row, as numpy arrays. Only what a selected rule needs is collected (:class:`Wanted`). A row costs nothing
+at the levels 0 and 1, 34 bytes from level 2 on, and about 40 more per box or medium: a million rows stay far under
+200 MB.
 
 Hashes are Python's own 64-bit ones, which cost next to nothing. They hold within one run only: all processes that
 collect must share one hash seed, which :meth:`Corpus.add` checks and :mod:`dataprep.pool` provides.
@@ -35,8 +36,7 @@ class Wanted:
     """Which facts the selected rules need.
 
     Attributes:
-        rows: Hash of each row.
-        is_canonical: Whether that hash is of the content (key order and spelling do not matter), not of the text.
+        rows: Hash of the content of each row; key order, spaces and escapes do not matter.
         answers: Hashes of questions and answers.
         labels: Counts of captions.
         boxes: Boxes with the sizes of their images.
@@ -46,7 +46,6 @@ class Wanted:
     """
 
     rows: bool = False
-    is_canonical: bool = False
     answers: bool = False
     labels: bool = False
     boxes: bool = False

@@ -15,7 +15,7 @@ def _pairs(count: int, of: int) -> list[frozenset[int]]:
     return [frozenset([index, of + index]) for index in range(count)]
 
 
-@of_files("row-twice", DUPLICATE, also="C701-C703")
+@of_files("row-twice", DUPLICATE, level=2, also="C701-C703")
 def row_twice(rows: list[Row], desk: Desk) -> Plant:
     """A source was merged in twice."""
     return Plant(train=[*rows, *rows[:6]], clean=list(rows), targets=_pairs(6, len(rows)))
@@ -48,7 +48,7 @@ def _leak(rows: list[Row], leaked: list[Line]) -> Plant:
     )
 
 
-@of_files("val-holds-a-train-row", DUPLICATE, also=ALONG)
+@of_files("val-holds-a-train-row", DUPLICATE, level=2, also=ALONG)
 def leak_row(rows: list[Row], desk: Desk) -> Plant:
     """A row stands in both splits."""
     return _leak(rows, [rows[0], rows[1]])

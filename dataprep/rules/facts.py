@@ -1,8 +1,7 @@
 """Collect what the rules about whole data sets need to know of each row, in the worker that checks it.
 
-At the levels 0 and 1 a row gives its hash and no more, so that a row which was accepted without being read into a
-record is as good as any other: :meth:`FactCollector.add_texts` takes whole chunks. From level 2 on rows are given as
-:class:`CheckedRow`, or as text and answer where nothing but text is in them (:meth:`FactCollector.add_plain`).
+At the levels 0 and 1 nothing is wanted. From level 2 on rows are given as :class:`CheckedRow`, or as what is known of a
+row that was accepted without being read into a record (:meth:`FactCollector.add_plain`, :meth:`FactCollector.add_sound`).
 """
 
 from __future__ import annotations
@@ -55,7 +54,6 @@ def wanted_facts(
     media = has_media and has_val and any(code in codes for code in _LEAK_CODES)
     return Wanted(
         rows=has_media and ("D501" in codes or ("D503" in codes and has_val)),
-        is_canonical=has_media,
         answers=has_media and any(code in codes for code in ("D502", "C701", "C702")),
         labels=has_media and "C703" in codes,
         boxes=has_media and (draws_boxes or any(code in codes for code in _BOX_CODES)),
@@ -205,7 +203,7 @@ class FactCollector:
         facts = self.facts
         facts.lines.extend(array("q", self._lines))
         if self._wanted.rows:
-            hashes = map(canonical_hash if self._wanted.is_canonical else hash, self._texts)
+            hashes = map(canonical_hash, self._texts)
             facts.rows.extend(array("q", list(hashes)))  # twice as fast as from the iterator
         if self._conversations:
             self._finish_answers(*zip(*self._conversations, strict=True))

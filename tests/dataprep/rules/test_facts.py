@@ -33,14 +33,14 @@ def test_text_levels_want_nothing() -> None:
 @pytest.mark.parametrize(
     ("code", "levels", "wanted"),
     [
-        ("P001", ALL_LEVELS - {Level.TOKENS}, Wanted(is_canonical=True)),
-        ("D503", UP_TO_MEDIA, Wanted(is_canonical=True, rows=True)),
-        ("D502", UP_TO_MEDIA, Wanted(is_canonical=True, answers=True)),
+        ("P001", ALL_LEVELS - {Level.TOKENS}, Wanted()),
+        ("D503", UP_TO_MEDIA, Wanted(rows=True)),
+        ("D502", UP_TO_MEDIA, Wanted(answers=True)),
         ("D502", TEXT_LEVELS, Wanted()),
-        ("D504", UP_TO_MEDIA, Wanted(is_canonical=True, media=True)),
-        ("D505", ALL_LEVELS - {Level.TOKENS}, Wanted(is_canonical=True, media=True, content=True)),
-        ("G420", UP_TO_MEDIA, Wanted(is_canonical=True, boxes=True)),
-        ("C703", UP_TO_MEDIA, Wanted(is_canonical=True, labels=True)),
+        ("D504", UP_TO_MEDIA, Wanted(media=True)),
+        ("D505", ALL_LEVELS - {Level.TOKENS}, Wanted(media=True, content=True)),
+        ("G420", UP_TO_MEDIA, Wanted(boxes=True)),
+        ("C703", UP_TO_MEDIA, Wanted(labels=True)),
     ],
 )
 def test_a_rule_pays_for_what_it_needs(code: str, levels: frozenset[Level], wanted: Wanted) -> None:
@@ -54,7 +54,7 @@ def test_a_picture_of_boxes_wants_boxes() -> None:
 def test_plain_rows_give_the_same_whichever_way_they_take(tmp_path: Path) -> None:
     rows = [*map(text_row, range(10)), text_row(3)]
     path = write_rows(tmp_path / "rows.jsonl", rows)
-    wanted = Wanted(rows=True, is_canonical=True, answers=True)
+    wanted = Wanted(rows=True, answers=True)
     raws = list(read_rows(path))
     plain = FactCollector(wanted, root=tmp_path)
     answers = [row["response"] for row in rows]
