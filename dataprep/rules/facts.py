@@ -1,7 +1,7 @@
 """Collect what the rules about whole data sets need to know of each row, in the worker that checks it.
 
 At the levels 0 and 1 nothing is wanted. From level 2 on rows are given as :class:`CheckedRow`, or as what is known of a
-row that was accepted without being read into a record (:meth:`FactCollector.add_plain`, :meth:`FactCollector.add_sound`).
+row that was accepted without being made a record (:meth:`FactCollector.add_plain`, :meth:`FactCollector.add_sound`).
 """
 
 from __future__ import annotations
