@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -15,8 +16,6 @@ EXIT_FINDINGS = 1
 
 
 def _write(lines: Iterable[str]) -> None:
-    import sys
-
     for line in lines:
         sys.stdout.buffer.write(f"{line}\n".encode("utf-8", "backslashreplace"))
     sys.stdout.buffer.flush()

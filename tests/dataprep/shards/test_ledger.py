@@ -183,8 +183,9 @@ def test_a_ledger_that_does_not_add_up_is_refused(tmp_path: Path, edit: Any, pro
     path = make_shards(tmp_path / "s")
     edit_ledger(path, edit)
     assert any(found.startswith(problem) for found in ledger(path).problems), ledger(path).problems
-    with pytest.raises(ShardLedgerError, match=r"not every row is accounted for: ledger\.arrow: .*run 'dataprep ledger'"):
+    with pytest.raises(ShardLedgerError, match="not every row is accounted for: ledger") as caught:
         require_accounts(path)
+    assert "run 'dataprep ledger'" in str(caught.value)
 
 
 @pytest.mark.parametrize(
