@@ -12,11 +12,12 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import islice, repeat
 from pathlib import Path
 
+from dataprep import __version__
 from dataprep.assembly import (
     AssemblyState,
     ShardPlan,
@@ -29,6 +30,7 @@ from dataprep.assembly import (
 )
 from dataprep.blocks import cut_chunks
 from dataprep.config import ConvertConfig
+from dataprep.encode import Encoder
 from dataprep.errors import ConfigError, DataprepError, SourceError
 from dataprep.manifests import build_manifest
 from dataprep.parts import TRAIN_SPLIT, VAL_SPLIT, Chunk, Part
@@ -36,12 +38,14 @@ from dataprep.planning import PlanRecipe, plan_chunk
 from dataprep.pool import run_ordered
 from dataprep.rules.measuring import make_encoder_from
 from dataprep.rules.runner import media_root_of
+from dataprep.shards.atomic import atomic_file
 from dataprep.shards.format import LEDGER_NAME, MANIFEST_NAME, REJECTS_NAME
-from dataprep.shards.manifest import Manifest, SourceEntry, write_manifest
+from dataprep.shards.manifest import Manifest, SourceEntry, read_manifest, write_manifest
 from dataprep.sources import expand_paths, read_rows
 from dataprep.splitting import draw_splits
 
 PARTS_FOLDER = ".parts"
+FINISHED_NAME = "finished"
 Progress = Callable[[str, int, int], None]
 """Called with the stage, what is done of it, and how much there is (bytes, or files)."""
 
@@ -119,6 +123,9 @@ def convert(
     encoder = make_encoder_from(config)
     sources, source_root = _list_sources(expand_paths(paths), expand_paths(list(config.val)))
     media_base = _common_folder([media_root_of(source.path, config) for source in sources])
+    finished = _finish_killed_run(out, sources, config, encoder)
+    if finished is not None:
+        return finished
     parts_folder = _prepare_folder(out)
     recipe = PlanRecipe(config, parts_folder, media_base)
     reader = _SourceReader(sources, _draw(sources, config), progress)
@@ -129,9 +136,42 @@ def convert(
     written = _write_shards(state, plan, parts, jobs=config.jobs, progress=progress)
     listed = (source_root, reader.entries)
     manifest = build_manifest(state, plan, parts, config=config, encoder=encoder, sources=listed, written=written)
+    with atomic_file(parts_folder / FINISHED_NAME) as file:
+        file.write(_run_key(reader.entries, config, encoder).encode())
     write_manifest(out, manifest)
-    shutil.rmtree(parts_folder)
+    _remove_parts(parts_folder)
     return manifest
+
+
+def _finish_killed_run(
+    out: Path, sources: Sequence[_Source], config: ConvertConfig, encoder: Encoder
+) -> Manifest | None:
+    """Clean up after a run of the same inputs and options that was killed behind its manifest; None for any other."""
+    marker = out / PARTS_FOLDER / FINISHED_NAME
+    if not (out / MANIFEST_NAME).is_file() or not marker.is_file():
+        return None
+    manifest = read_manifest(out)
+    actual = {source.name: _hash_source(source.path) for source in sources}
+    told = {entry.path: (entry.sha256, entry.bytes) for entry in manifest.sources}
+    if actual != told or marker.read_text(encoding="utf-8") != _run_key(manifest.sources, config, encoder):
+        return None
+    _remove_parts(marker.parent)
+    return manifest
+
+
+def _run_key(entries: Sequence[SourceEntry], config: ConvertConfig, encoder: Encoder) -> str:
+    """Return a hash of all that decides about the files of a run, but for its media."""
+    options = str(asdict(replace(config, jobs=1, on_bad="error", max_bad_ratio=0.0)))
+    facts = [__version__, encoder.tokenizer.fingerprint, options, *map(str, entries)]
+    return hashlib.sha256("\0".join(facts).encode()).hexdigest()
+
+
+def _remove_parts(folder: Path) -> None:
+    """Remove the parts, and last what says that they are not needed: this, too, can be killed."""
+    for path in folder.iterdir():
+        if path.name != FINISHED_NAME:
+            path.unlink()
+    shutil.rmtree(folder)
 
 
 def _check_names(*paths: str | Path) -> None:
