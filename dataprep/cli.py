@@ -37,7 +37,7 @@ from dataprep.cli_options import (
     System,
     complete_rule,
 )
-from dataprep.cli_shards import ledger_command
+from dataprep.cli_shards import diff_command, ledger_command
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -152,6 +152,7 @@ def verify(
 
 
 app.command(name="ledger")(ledger_command)
+app.command(name="diff")(diff_command)
 
 
 @app.command()

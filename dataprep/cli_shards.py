@@ -1,4 +1,4 @@
-"""The commands that ask shard directories and data files questions: ``ledger``."""
+"""The commands that ask shard directories and data files questions: ``ledger`` and ``diff``."""
 
 from __future__ import annotations
 
@@ -98,3 +98,21 @@ def _end(problems: Iterable[str]) -> NoReturn:
     for problem in problems:
         typer.echo(f"does not add up: {make_visible(problem)}", err=True)
     raise typer.Exit(EXIT_FINDINGS if problems else 0)
+
+
+def diff_command(
+    a: Annotated[str, typer.Argument(help="Shard directory, data file or folder of data files: the older side.")],
+    b: Annotated[str, typer.Argument(help="The same kind of thing: the newer side.")],
+    limit: Annotated[int, typer.Option(min=0, help="Most rows of each kind to print as text; 0 is all.")] = 20,
+    output: Format = "text",
+) -> None:
+    """Compare shards or data files: rows added, removed and changed, tokens, captions. Exit code 1: they differ."""
+    from dataprep.diffing import diff
+    from dataprep.reports.diff import diff_lines, diff_object
+
+    found = diff(a, b)
+    if output == "json":
+        _write_json(diff_object(found))
+    else:
+        _write(diff_lines(found, limit=limit))
+    raise typer.Exit(0 if found.is_empty else EXIT_FINDINGS)

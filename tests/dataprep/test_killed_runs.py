@@ -85,7 +85,7 @@ def kill_and_continue(
             with pytest.raises(ShardError):
                 open_shards(out)
             assert not verify(out).ok
-        if (out / PARTS_FOLDER).exists() or not (out / "manifest.json").exists():
+        if (out / PARTS_FOLDER / FINISHED_NAME).exists() or not (out / "manifest.json").exists():
             # By turns with the workers of the run before, and in one process.
             convert([source], out, make_options(**OPTIONS, jobs=jobs if number % 2 else 1))
         assert read_files(out) == reference, (jobs, moment)
