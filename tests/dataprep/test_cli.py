@@ -23,7 +23,7 @@ from dataprep.rules.table import RULES
 from schemas import load_schema
 from tests.dataprep.conversions import TOKENIZER, image_row, read_files, text_row, write_png, write_rows
 
-COMMANDS = ("lint", "convert", "verify", "ledger", "explain", "rules")
+COMMANDS = ("lint", "convert", "verify", "ledger", "diff", "explain", "rules")
 MODEL = ["--for", "internvl2-1b", "--model", str(TOKENIZER)]
 
 

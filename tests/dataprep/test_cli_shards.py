@@ -114,3 +114,39 @@ def test_no_shards_exit_2(call: Call, tmp_path: Path) -> None:
     code, _, stderr = call("ledger", tmp_path)
     assert code == 2
     assert "no manifest.json" in stderr
+
+
+def test_a_diff_exits_1_and_names_rows(call: Call, tmp_path: Path) -> None:
+    a = write_rows(tmp_path / "a.jsonl", [text_row(number) for number in range(30)])
+    b = write_rows(tmp_path / "b.jsonl", [text_row(number) for number in range(1, 60)])
+    code, stdout, stderr = call("diff", a, b, "--limit", "2")
+    assert (code, stderr) == (1, "")
+    assert stdout.splitlines() == [
+        "rows: 30 -> 59 (+29); 29 the same, 0 changed, 30 added, 1 removed",
+        "- a.jsonl:1",
+        "+ b.jsonl:30",
+        "+ b.jsonl:31",
+        "... and 28 more rows added; --limit 0 shows all",
+    ]
+    code, stdout, _ = call("diff", a, b, "--format", "json")
+    assert (code, len(json.loads(stdout)["added"])) == (1, 30)
+    assert call("diff", a, a)[:2] == (0, "rows: 30 -> 30 (+0); 30 the same, 0 changed, 0 added, 0 removed\n")
+    code, _, stderr = call("diff", a, tmp_path / "gone")
+    assert code == 2
+    assert "no such file" in stderr
+
+
+def test_a_diff_of_shards_tells_tokens_captions_and_settings(call: Call, tmp_path: Path) -> None:
+    write_png(tmp_path / "a.png", (1, 2, 3))
+    entry = {"caption": "\x1b[1mcat", "bbox": [1, 1, 9, 9], "bbox_type": "real", "image": 0}
+    row = {"query": "<image>Find <ref-object>", "response": "<bbox>", "images": ["a.png"], "objects": [entry]}
+    for name, rows, options in (("a", [text_row(1), text_row(2)], {}), ("b", [row, text_row(2)], {"system": ""})):
+        convert([write_rows(tmp_path / f"{name}.jsonl", rows)], tmp_path / name, make_options(**options))
+    code, stdout, _ = call("diff", tmp_path / "a", tmp_path / "b")
+    assert code == 1
+    assert "rows: 2 -> 2 (+0); 1 the same, 1 changed, 0 added, 0 removed\nsamples: 2 -> 2 (+0)\ntokens: " in stdout
+    assert "\nsystem: None -> ''\nfingerprint of system: " in stdout
+    assert "\n~ a.jsonl:1 -> b.jsonl:1: " in stdout
+    assert "\n= a.jsonl:2: " in stdout
+    assert "objects '\\x1b[1mcat': 0 -> 1 (+1)\n" in stdout
+    assert "\x1b" not in stdout
