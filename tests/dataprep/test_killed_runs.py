@@ -86,8 +86,8 @@ def kill_and_continue(
                 open_shards(out)
             assert not verify(out).ok
         if (out / PARTS_FOLDER / FINISHED_NAME).exists() or not (out / "manifest.json").exists():
-            # By turns with the workers of the run before, and in one process.
-            convert([source], out, make_options(**OPTIONS, jobs=jobs if number % 2 else 1))
+            # Every fifth with the workers of the run before, which take seconds to start; the others in one process.
+            convert([source], out, make_options(**OPTIONS, jobs=1 if number % 5 else jobs))
         assert read_files(out) == reference, (jobs, moment)
         shutil.rmtree(out)
     return num_killed
