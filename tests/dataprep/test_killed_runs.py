@@ -16,7 +16,7 @@ import dataprep.assembly
 import dataprep.blocks
 from dataprep import convert, ledger, open_shards, verify
 from dataprep.conversion import FINISHED_NAME, PARTS_FOLDER
-from dataprep.errors import ConfigError, ShardError
+from dataprep.errors import ConfigError, DataprepError, ShardError
 from tests.dataprep.conversions import make_options, read_files, text_row, write_rows, write_varied
 
 OPTIONS: dict[str, Any] = {"on_bad": "skip", "max_bad_ratio": 1.0, "split": "val=0.4"}
@@ -143,3 +143,24 @@ def test_a_run_killed_while_it_cleans_up_is_not_finished_with_other_rows(
     write_rows(tmp_path / "rows.jsonl", [text_row(2)])
     with pytest.raises(ConfigError, match="already holds complete shards"):
         convert([rows], tmp_path / "out", make_options())
+
+
+@pytest.mark.parametrize("folder", [".", PARTS_FOLDER])
+@pytest.mark.parametrize("moment", [1, 6, 7, 20, 25])
+def test_a_folder_removed_during_the_run_is_a_clear_error(
+    source: str, reference: dict[str, bytes], tmp_path: Path, folder: str, moment: int
+) -> None:
+    calls = 0
+
+    def remove(stage: str, done: int, total: int) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == moment:
+            shutil.rmtree(tmp_path / "out" / folder)
+
+    with pytest.raises(DataprepError, match="cannot write .*No such file or directory.*leave it alone during a run"):
+        convert([source], tmp_path / "out", make_options(**OPTIONS), progress=remove)
+    assert not (tmp_path / "out" / "manifest.json").exists()
+    shutil.rmtree(tmp_path / "out", ignore_errors=True)
+    convert([source], tmp_path / "out", make_options(**OPTIONS))
+    assert read_files(tmp_path / "out") == reference
