@@ -158,7 +158,7 @@ def test_a_folder_removed_during_the_run_is_a_clear_error(
         if calls == moment:
             shutil.rmtree(tmp_path / "out" / folder)
 
-    with pytest.raises(DataprepError, match="cannot write .*No such file or directory.*leave it alone during a run"):
+    with pytest.raises(DataprepError, match=r"cannot write .*No such file or directory.*leave it alone during a run"):
         convert([source], tmp_path / "out", make_options(**OPTIONS), progress=remove)
     assert not (tmp_path / "out" / "manifest.json").exists()
     shutil.rmtree(tmp_path / "out", ignore_errors=True)
