@@ -1,7 +1,7 @@
 """dataprep: lint and convert fine-tuning data for vision-language models of the InternVL family.
 
-The verbs of the command line as functions: ``lint``, ``convert``, ``verify`` and ``open_shards``. Each name is
-loaded when it is first used, so importing this package costs nothing.
+The verbs of the command line as functions: ``lint``, ``convert``, ``verify``, ``ledger`` and ``open_shards``.
+Each name is loaded when it is first used, so importing this package costs nothing.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from dataprep.conversion import convert as convert
     from dataprep.linting import lint as lint
+    from dataprep.shards.ledger import ledger as ledger
     from dataprep.shards.reader import open_shards as open_shards
     from dataprep.shards.verify import verify as verify
 
@@ -19,11 +20,12 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "convert": "dataprep.conversion",
+    "ledger": "dataprep.shards.ledger",
     "lint": "dataprep.linting",
     "open_shards": "dataprep.shards.reader",
     "verify": "dataprep.shards.verify",
 }
-__all__ = ["__version__", "convert", "lint", "open_shards", "verify"]
+__all__ = ["__version__", "convert", "ledger", "lint", "open_shards", "verify"]
 
 
 def __getattr__(name: str) -> object:

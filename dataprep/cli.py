@@ -39,6 +39,7 @@ from dataprep.cli_options import (
     System,
     complete_rule,
 )
+from dataprep.cli_shards import diff_command, ledger_command
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -153,6 +154,10 @@ def verify(
             typer.echo(make_visible(problem))
         typer.echo(f"{report.files_checked} files checked: {'all is well' if report.ok else 'NOT what was written'}")
     raise typer.Exit(0 if report.ok else EXIT_FINDINGS)
+
+
+app.command(name="ledger")(ledger_command)
+app.command(name="diff")(diff_command)
 
 
 @app.command()

@@ -12,11 +12,13 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import islice, repeat
 from pathlib import Path
+from typing import TypeVar
 
+from dataprep import __version__
 from dataprep.assembly import (
     AssemblyState,
     ShardPlan,
@@ -30,6 +32,7 @@ from dataprep.assembly import (
 from dataprep.blocks import cut_chunks
 from dataprep.config import ConvertConfig
 from dataprep.data_files import expand_paths
+from dataprep.encode import Encoder
 from dataprep.errors import ConfigError, DataprepError, SourceError
 from dataprep.manifests import build_manifest
 from dataprep.parts import TRAIN_SPLIT, VAL_SPLIT, Chunk, Part
@@ -37,12 +40,16 @@ from dataprep.planning import PlanRecipe, plan_chunk
 from dataprep.pool import run_ordered
 from dataprep.rules.measuring import make_encoder_from
 from dataprep.rules.runner import media_root_of
+from dataprep.shards.atomic import atomic_file
 from dataprep.shards.format import LEDGER_NAME, MANIFEST_NAME, REJECTS_NAME
-from dataprep.shards.manifest import Manifest, SourceEntry, write_manifest
+from dataprep.shards.locking import build_in_worker, hold_folder
+from dataprep.shards.manifest import Manifest, SourceEntry, read_manifest, write_manifest
 from dataprep.sources import read_rows
 from dataprep.splitting import draw_splits
 
 PARTS_FOLDER = ".parts"
+FINISHED_NAME = "finished"
+State = TypeVar("State")
 Progress = Callable[[str, int, int], None]
 """Called with the stage, what is done of it, and how much there is (bytes, or files)."""
 
@@ -120,19 +127,78 @@ def convert(
     encoder = make_encoder_from(config)
     sources, source_root = _list_sources(expand_paths(paths), expand_paths(list(config.val)))
     media_base = _common_folder([media_root_of(source.path, config) for source in sources])
+    finished = _finish_killed_run(out, sources, config, encoder)
+    if finished is not None:
+        return finished
     parts_folder = _prepare_folder(out)
-    recipe = PlanRecipe(config, parts_folder, media_base)
+    with hold_folder(parts_folder, out):
+        _refuse_complete(out)  # another run may have ended meanwhile
+        state = AssemblyState(parts_folder, out, media_base)
+        return _run(state, sources, source_root, config=config, encoder=encoder, progress=progress)
+
+
+def _run(
+    state: AssemblyState,
+    sources: Sequence[_Source],
+    source_root: Path,
+    *,
+    config: ConvertConfig,
+    encoder: Encoder,
+    progress: Progress,
+) -> Manifest:
+    recipe = PlanRecipe(config, state.parts, state.media_base)
     reader = _SourceReader(sources, _draw(sources, config), progress)
-    parts = list(run_ordered(plan_chunk, reader.chunks(), build=recipe, jobs=config.jobs))
+    build = _build_of(recipe, state.parts, config.jobs)
+    parts = list(run_ordered(plan_chunk, reader.chunks(), build=build, jobs=config.jobs))
     _refuse_bad_rows(parts, config)
     plan = plan_shards(parts)
-    state = AssemblyState(parts_folder, out, media_base)
     written = _write_shards(state, plan, parts, jobs=config.jobs, progress=progress)
     listed = (source_root, reader.entries)
     manifest = build_manifest(state, plan, parts, config=config, encoder=encoder, sources=listed, written=written)
-    write_manifest(out, manifest)
-    shutil.rmtree(parts_folder)
+    with atomic_file(state.parts / FINISHED_NAME) as file:
+        file.write(_run_key(reader.entries, config, encoder).encode())
+    write_manifest(state.out, manifest)
+    _remove_parts(state.parts)
     return manifest
+
+
+def _build_of(build: Callable[[], State], folder: Path, jobs: int) -> Callable[[], State]:
+    """Return the recipe for workers that write below a folder."""
+    return partial(build_in_worker, folder, build) if jobs > 1 else build
+
+
+def _finish_killed_run(
+    out: Path, sources: Sequence[_Source], config: ConvertConfig, encoder: Encoder
+) -> Manifest | None:
+    """Clean up after a run of the same inputs and options that was killed behind its manifest; None for any other."""
+    marker = out / PARTS_FOLDER / FINISHED_NAME
+    try:
+        if not (out / MANIFEST_NAME).is_file() or not marker.is_file():
+            return None
+    except OSError:  # a name that cannot be: said where the folder is made
+        return None
+    manifest = read_manifest(out)
+    actual = {source.name: _hash_source(source.path) for source in sources}
+    told = {entry.path: (entry.sha256, entry.bytes) for entry in manifest.sources}
+    if actual != told or marker.read_text(encoding="utf-8") != _run_key(manifest.sources, config, encoder):
+        return None
+    _remove_parts(marker.parent)
+    return manifest
+
+
+def _run_key(entries: Sequence[SourceEntry], config: ConvertConfig, encoder: Encoder) -> str:
+    """Return a hash of all that decides about the files of a run, but for its media."""
+    options = str(asdict(replace(config, jobs=1, on_bad="error", max_bad_ratio=0.0)))
+    facts = [__version__, encoder.tokenizer.fingerprint, options, *map(str, entries)]
+    return hashlib.sha256("\0".join(facts).encode()).hexdigest()
+
+
+def _remove_parts(folder: Path) -> None:
+    """Remove the parts, and last what says that they are not needed: this, too, can be killed."""
+    for path in folder.iterdir():
+        if path.name != FINISHED_NAME:
+            path.unlink()
+    shutil.rmtree(folder)
 
 
 def _check_names(*paths: str | Path) -> None:
@@ -174,14 +240,18 @@ def _prepare_folder(out: Path) -> Path:
     """Make the output folder, or make sure that it holds nothing but an unfinished conversion."""
     parts = out / PARTS_FOLDER
     try:
-        if (out / MANIFEST_NAME).exists():
-            raise ConfigError(f"{out} already holds complete shards; choose another --out, or remove it first")
+        _refuse_complete(out)
         if out.exists() and not parts.exists() and any(out.iterdir()):
             raise ConfigError(f"{out} holds something else; choose an empty or new folder for --out")
         parts.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"{out} cannot be used for output ({error.strerror}); choose another --out") from error
     return parts
+
+
+def _refuse_complete(out: Path) -> None:
+    if (out / MANIFEST_NAME).exists():
+        raise ConfigError(f"{out} already holds complete shards; choose another --out, or remove it first")
 
 
 def _draw(sources: Sequence[_Source], config: ConvertConfig) -> Iterator[str]:
@@ -254,7 +324,7 @@ def _write_shards(
     state: AssemblyState, plan: ShardPlan, parts: Sequence[Part], *, jobs: int, progress: Progress
 ) -> WrittenFiles:
     _clean(state.out)
-    build = partial(_same, state)
+    build = _build_of(partial(_same, state), state.parts, jobs)
     media, samples = [], []
     for written in run_ordered(write_media_shard, plan.media, build=build, jobs=jobs):
         media.append(written)

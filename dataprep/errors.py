@@ -53,6 +53,10 @@ class ShardHashError(ShardError):
     """A shard file's content differs from what the manifest recorded."""
 
 
+class ShardLedgerError(ShardError):
+    """The ledger of a shard directory does not account for every row."""
+
+
 class ShardVersionError(ShardError):
     """A shard directory has a format version that this release does not read."""
 

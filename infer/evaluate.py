@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.progress import track
 
 from dataprep.grounding import BoxCodec
+from dataprep.shards.ledger import require_accounts
 from dataprep.shards.manifest import Manifest
 from dataprep.shards.reader import Shards, open_shards
 from dataprep.shards.samples import Sample
@@ -74,11 +75,12 @@ def evaluate_shards(
 
     Raises:
         ModelError: If model, adapter and shards do not fit together.
-        ShardError: If the shards cannot be read or have no such split.
+        ShardError: If the shards cannot be read, their ledger does not add up, or they have no such split.
     """
     options = options or EvalOptions()
     started_s = time.perf_counter()
     shards = open_shards(shards_dir)
+    require_accounts(shards.directory)
     rows = shards.rows(options.split)
     tokenizer = load_tokenizer(Path(model_dir))
     check_tokenizer(tokenizer, shards.manifest)

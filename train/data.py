@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from dataprep.packing import pack, shuffled
+from dataprep.shards.ledger import require_accounts
 from dataprep.shards.reader import Shards, open_shards
 from infer.inputs import PackBatch, TileReader, check_sample, collate_pack, location
 from infer.model import check_fits
@@ -29,13 +30,15 @@ Rows = list[tuple[int, int]]
 
 
 def open_all_shards(paths: Sequence[str]) -> list[Shards]:
-    """Open shard directories and check that they were made alike.
+    """Open shard directories, and check that they account for every row and were made alike.
 
     Raises:
-        ShardError: If one cannot be read.
+        ShardError: If one cannot be read, or its ledger does not add up.
         TrainError: If two differ in what decides about tokens; says in what.
     """
     opened = [open_shards(Path(path)) for path in paths]
+    for shards in opened:
+        require_accounts(shards.directory)
     first = opened[0].manifest
     for path, shards in zip(paths[1:], opened[1:], strict=True):
         for name in ("tokenizer", "template", "tiling", "boxes", "labels"):

@@ -99,7 +99,7 @@ def _write_failure(path: Path, error: OSError) -> str:
     elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         step = "choose an output folder that you may write to"
     elif error.errno == errno.ENOENT:
-        step = "create the folder first"
+        step = "create the folder first, and leave it alone during a run"
     else:
         step = "check the disk, then run the command again"
     return f"cannot write {path}: {reason}; nothing was left under that name. {step[0].upper()}{step[1:]}"

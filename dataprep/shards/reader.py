@@ -198,6 +198,15 @@ class Shards:
                 raise table.damaged(error) from error
         return np.concatenate(parts, dtype=np.int64)
 
+    def sample_batches(self) -> Iterator[pa.RecordBatch]:
+        """Yield the record batches of all samples shards in order, as views of the mapped files.
+
+        Raises:
+            ShardFormatError: When a file is damaged.
+        """
+        for table in self._samples:
+            yield from table.checked_batches()
+
     def media_path(self, media: Media) -> Path:
         """Return the file behind linked media, checked to be the one that was converted.
 

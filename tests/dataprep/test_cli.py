@@ -23,7 +23,7 @@ from dataprep.rules.table import RULES
 from schemas import load_schema
 from tests.dataprep.conversions import TOKENIZER, image_row, read_files, text_row, write_png, write_rows
 
-COMMANDS = ("lint", "convert", "verify", "explain", "rules")
+COMMANDS = ("lint", "convert", "verify", "ledger", "diff", "explain", "rules")
 MODEL = ["--for", "internvl2-1b", "--model", str(TOKENIZER)]
 
 
@@ -346,7 +346,7 @@ def test_the_help_names_every_command() -> None:
 
 
 def test_the_public_names_are_these() -> None:
-    assert dataprep.__all__ == ["__version__", "convert", "lint", "open_shards", "verify"]
+    assert dataprep.__all__ == ["__version__", "convert", "ledger", "lint", "open_shards", "verify"]
     assert dir(dataprep) == dataprep.__all__
     assert all(callable(getattr(dataprep, name)) for name in dataprep.__all__[1:])
     with pytest.raises(AttributeError, match="has no attribute 'train'"):

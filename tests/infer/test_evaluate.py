@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dataprep.errors import ShardError
+from dataprep.errors import ShardError, ShardLedgerError
 from dataprep.grounding import BoxCodec
 from dataprep.shards.samples import Media
 from infer.errors import ModelMismatchError, SampleError
@@ -61,6 +61,14 @@ def test_numbers_worked_out_by_hand() -> None:
 def test_means_over_nothing_are_null() -> None:
     assert summarise([])["exact_match"] is None
     assert summarise([])["grounding"]["mean_iou"] is None
+
+
+def test_shards_that_do_not_account_for_every_row_are_refused(model_dir: Path, tmp_path: Path) -> None:
+    path = make_shards(tmp_path / "lost")
+    (path / "ledger.arrow").write_bytes((path / "ledger.arrow").read_bytes().replace(b"rejected", b"REJECTED"))
+    with pytest.raises(ShardLedgerError, match=r"not every row is accounted for: ledger\.arrow: sha256"):
+        evaluate_shards(path, model_dir, options(tmp_path / "eval"))
+    assert not (tmp_path / "eval").exists()
 
 
 def test_every_sample_gets_one_line_in_order(model_dir: Path, tmp_path: Path) -> None:

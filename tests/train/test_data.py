@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dataprep.errors import ShardLedgerError
+from dataprep.shards.manifest import read_manifest, write_manifest
 from dataprep.shards.reader import open_shards
 from dataprep.shards.samples import Media
 from infer.errors import ModelMismatchError, SampleError
@@ -50,6 +52,14 @@ def test_a_sample_longer_than_a_pack_is_named(config: TrainConfig) -> None:
         TrainError, match=r"rows\.jsonl:\d: 41 tokens do not fit into a pack of 30; 3 samples are too long"
     ):
         PackPlan(open_all_shards(config.shards), "train", config=replace(config, pack_length=30))
+
+
+def test_shards_that_do_not_account_for_every_row_are_refused(config: TrainConfig, tmp_path: Path) -> None:
+    path = make_shards(tmp_path / "lost")
+    manifest = read_manifest(path)
+    write_manifest(path, replace(manifest, ledger=replace(manifest.ledger, rejected=0, rows_in=6)))
+    with pytest.raises(ShardLedgerError, match=r"lost: not every row .* manifest\.json: the sources have 7"):
+        open_all_shards((*config.shards, str(path)))
 
 
 def test_a_missing_split_lists_the_others(config: TrainConfig) -> None:
