@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dataprep.errors import ConfigError
+from dataprep.pieces import PieceEncoder, agrees, special_tokens_of
 from dataprep.templates import CONTENT_TOKENS, CONTROL_TOKENS, IGNORE_INDEX, Part, Slot, Template, Text
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class TextTokenizer:
     def __init__(self, tokenizer: Tokenizer, config: dict[str, Any], fingerprint: str) -> None:
         self._tokenizer = tokenizer
         self._memo: dict[str, IdArray] = {}
+        self._pieces = _make_pieces(tokenizer)
         self.fingerprint = fingerprint
         self.context_id = self._require_id(CONTEXT_TOKEN)
         self.bos_id = _find_bos(tokenizer, config)
@@ -80,9 +82,11 @@ class TextTokenizer:
         return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
 
     def encode_many(self, texts: Sequence[str]) -> list[IdArray]:
-        """Return the ids of several texts, int32; texts seen before are not tokenized again."""
+        """Return the ids of several texts, int32; what was seen before is not tokenized again."""
         import numpy as np
 
+        if self._pieces is not None:
+            return self._pieces.encode_many(texts)
         new = list({text: None for text in texts if text not in self._memo})
         if len(self._memo) + len(new) > _MEMO_ENTRIES:
             self._memo.clear()
@@ -95,6 +99,22 @@ class TextTokenizer:
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of some ids, special tokens included."""
         return str(self._tokenizer.decode(list(ids), skip_special_tokens=False))
+
+
+def _make_pieces(tokenizer: Tokenizer) -> PieceEncoder | None:
+    """Return an encoder that cuts texts at special tokens, if this tokenizer allows it and the ids are the same."""
+    import numpy as np
+
+    special = special_tokens_of(tokenizer)
+    if special is None:
+        return None
+
+    def encode_all(texts: list[str]) -> list[IdArray]:
+        encodings = tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+        return [np.array(encoding.ids, dtype=np.int32) for encoding in encodings]
+
+    pieces = PieceEncoder(special, encode_all)
+    return pieces if agrees(pieces, tokenizer, special) else None
 
 
 def _token_text(value: Any) -> str | None:
