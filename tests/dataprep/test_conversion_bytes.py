@@ -18,10 +18,10 @@ IMAGES = ("land_640x480.jpg", "port_480x640.jpg", "sq_448.png", "exif6_640x480.j
 NANOSECONDS = 1_700_000_000_000_000_000
 # Made by the code of commit fe5d835, which took every row through every rule.
 EXPECTED = {
-    "embed tokenizer_bos": "5486d3c70aa4e1ed90df8d4685e8754dcafa0b200f929b04cd5295b856ee5752",
-    "link tokenizer_bos": "1a588bd0b664996548be37e25e8bd266f443d5a6dfa46a821374821574eaf47e",
-    "embed tokenizer_nobos": "bc6459e7a38f905a28eac499153934785b82c8eb525cda6a258b81bfa18a95bc",
-    "link tokenizer_nobos": "000d93935f20a705fe0820f874698eaedbec6dac0b824f12d6eacc1f55bea702",
+    "embed tokenizer_bos": "5303d9c28f7591d05a09a2f68760f7e803e78a31444d01984a8e791ffc31bf08",
+    "link tokenizer_bos": "54a30d0ac2874c4057c59d0b4c19137109a1dbbefed73a7fe14f36d63c4b52c0",
+    "embed tokenizer_nobos": "d6697167227719b3d17536ce361ee4fb37054c8a63a4f9fdc32e50ac47221f58",
+    "link tokenizer_nobos": "ae33b19f648627de1adf0ec2484ddbf0116fadc50fae7812ea8236a329893e62",
 }
 
 
@@ -81,5 +81,6 @@ def test_bytes_are_those_of_the_first_release(tmp_path: Path, media: str, tokeni
     digest = hashlib.sha256()
     names = sorted(path.name for path in (tmp_path / "out").iterdir() if path.name != "manifest.json")
     for name in names:
-        digest.update(name.encode() + hashlib.sha256((tmp_path / "out" / name).read_bytes()).digest())
+        content = (tmp_path / "out" / name).read_bytes().replace(str(tmp_path).encode(), b"/data")
+        digest.update(name.encode() + hashlib.sha256(content).digest())
     assert digest.hexdigest() == EXPECTED[f"{media} {tokenizer}"], names
