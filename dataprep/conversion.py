@@ -125,7 +125,7 @@ def convert(
     parts = list(run_ordered(plan_chunk, reader.chunks(), build=recipe, jobs=config.jobs))
     _refuse_bad_rows(parts, config)
     plan = plan_shards(parts)
-    state = AssemblyState(parts_folder, out, media_base)
+    state = AssemblyState(parts_folder, out, media_base, encoder.tokenizer.context_id)
     written = _write_shards(state, plan, parts, jobs=config.jobs, progress=progress)
     listed = (source_root, reader.entries)
     manifest = build_manifest(state, plan, parts, config=config, encoder=encoder, sources=listed, written=written)

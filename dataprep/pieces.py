@@ -28,8 +28,10 @@ _LONGEST_REMEMBERED = 4_096
 _PLAIN_STEPS = {"Split", "ByteLevel", "Digits", "Punctuation"}
 PROBES = (
     "", " ", "\n", "hello world", " hello ", "a\n\nb\t x  y   ", "don't I'LL we've", "0123456789 1.5e-3 12,345",
-    "def f(x: int) -> str:\n    return f'{x!r}'\n", "{\"a\": [1, 2.5, null]}", "你是由上海人工智能实验室联合", "Straße, naïve",
-    "é e\u0301 ﬁ Å", "🐈‍⬛👍🏽", "\u200b\ufeff\x00\x7f", "ａＢＣ １２３", "a" * 300, "<|im_start", "< img >", "x </s y", "مرحبا हिन्दी ไทย",
+    "def f(x: int) -> str:\n    return f'{x!r}'\n", "{\"a\": [1, 2.5, null]}", "你是由上海人工智能实验室联合",
+    "Straße, naïve", "é e\u0301 ﬁ Å", "🐈‍⬛👍🏽", "\u200b\ufeff\x00\x7f", "ａＢＣ １２３", "a" * 300,
+    "<|im_start", "< img >", "x </s y",
+    "مرحبا हिन्दी ไทย",
     " <ref>a cat</ref> <box> [[1, 2, 3, 4]] </box> ", "IMG_CONTEXT>\r\n", "\u00a0\u2003x\u2028",
 )  # fmt: skip
 

@@ -42,7 +42,7 @@ def many_rows() -> list[dict[str, Any] | str]:
         rows += [
             text_row(number),
             grounding | {"images": [image], "objects": objects},
-            {"query": "Untagged?", "response": "A \"quoted\" é 🐈 answer\n", "images": [image], "score": number / 7},
+            {"query": "Untagged?", "response": 'A "quoted" é 🐈 answer\n', "images": [image], "score": number / 7},
         ]
     rows += [
         {"query": "q", "response": "r", "history": [["a", "b"], ["c", "d"]], "system": "Be brief."},
