@@ -140,6 +140,13 @@ def read_part(path: Path) -> pa.Table:
         return pa.ipc.open_file(source).read_all()
 
 
+def write_shard(state: AssemblyState, task: MediaTask | SamplesTask) -> ShardFile:
+    """Write one shard of either kind."""
+    if isinstance(task, MediaTask):
+        return write_media_shard(state, task)
+    return write_samples_shard(state, task)
+
+
 def write_media_shard(state: AssemblyState, task: MediaTask) -> ShardFile:
     """Write one media shard."""
     return write_arrow(state.out / media_name(task.number), MEDIA_SCHEMA, _media_batches(state, task))

@@ -24,8 +24,7 @@ from dataprep.assembly import (
     join_rejects,
     plan_shards,
     write_ledger,
-    write_media_shard,
-    write_samples_shard,
+    write_shard,
 )
 from dataprep.blocks import cut_chunks
 from dataprep.config import ConvertConfig
@@ -254,13 +253,15 @@ def _write_shards(
 ) -> WrittenFiles:
     _clean(state.out)
     build = partial(_same, state)
-    media, samples = [], []
-    for written in run_ordered(write_media_shard, plan.media, build=build, jobs=jobs):
-        media.append(written)
-        progress("media shards", len(media), len(plan.media))
-    for written in run_ordered(write_samples_shard, plan.samples, build=build, jobs=jobs):
-        samples.append(written)
-        progress("sample shards", len(samples), len(plan.samples))
+    tasks = [*plan.media, *plan.samples]
+    num_media, files = len(plan.media), []
+    for written in run_ordered(write_shard, tasks, build=build, jobs=min(jobs, len(tasks))):
+        files.append(written)
+        if len(files) <= num_media:
+            progress("media shards", len(files), num_media)
+        else:
+            progress("sample shards", len(files) - num_media, len(plan.samples))
+    media, samples = files[:num_media], files[num_media:]
     ledger = write_ledger(state.out / LEDGER_NAME, state, parts, plan)
     return WrittenFiles(media, samples, ledger, join_rejects(state.out / REJECTS_NAME, state, parts))
 

@@ -25,7 +25,7 @@ from dataprep.records import hash_row, hash_text
 from dataprep.rules.base import CheckedRow
 from dataprep.rules.runner import FOR_CONVERSION, CheckerRecipe, CheckerSet
 from dataprep.rules.table import RULES
-from dataprep.shards.format import LEDGER_SCHEMA, MEDIA_SCHEMA, SAMPLES_SCHEMA, content_hash
+from dataprep.shards.format import LEDGER_SCHEMA, MEDIA_BATCH_ROWS, MEDIA_SCHEMA, SAMPLES_SCHEMA, content_hash
 from dataprep.shards.samples import LedgerRow, Media, Reject, RejectFinding
 from dataprep.shards.writer import ledger_batch, media_batch, write_arrow, write_rejects
 from dataprep.sources import RawRow
@@ -117,7 +117,7 @@ def plan_chunk(planner: Planner, chunk: Chunk) -> Part:
         builder.add(row, split)
     part = builder.write()
     if not builder.lacks_media:  # media that could not be used may be mended before the next run
-        store_part(summary, part, key=key, media_paths=builder.media_paths)
+        store_part(summary, part, key=key, media_paths=builder.media_paths, files=builder.files)
     return part
 
 
@@ -150,6 +150,8 @@ class PartBuilder:
         self.examples: dict[str, tuple[int, str]] = {}
         self.media_paths: dict[str, None] = {}
         self.lacks_media = False
+        self.files: dict[str, str] = {}
+        self._links: dict[Path, tuple[MediaKey, Media]] = {}
 
     def add(self, row: CheckedRow, split: str) -> None:
         """Take a checked row in: convert it into a split, or reject it."""
@@ -238,9 +240,12 @@ class PartBuilder:
         return placed
 
     def _link(self, path: Path, media: Media) -> tuple[MediaKey, Media]:
-        relative, facts = self._relative(path), path.stat()
-        linked = replace(media, path=relative, size=facts.st_size, mtime_ns=facts.st_mtime_ns)
-        return ("path", relative.encode()), linked
+        known = self._links.get(path)
+        if known is None:
+            relative, facts = self._relative(path), path.stat()
+            linked = replace(media, path=relative, size=facts.st_size, mtime_ns=facts.st_mtime_ns)
+            known = self._links[path] = ("path", relative.encode()), linked
+        return known
 
     def _relative(self, path: Path) -> str:
         base = self.planner.recipe.media_base
@@ -258,11 +263,15 @@ class PartBuilder:
         if self.converted:
             batch, splits = samples_table(self.converted, self.planner.encoder, self.chunk.source)
             samples.append(batch)
-        write_arrow(stem.with_suffix(".samples"), SAMPLES_SCHEMA, samples)
-        media = (media_batch(self.media.rows[i : i + 32]) for i in range(0, len(self.media.rows), 32))
-        write_arrow(stem.with_suffix(".media"), MEDIA_SCHEMA, media)
-        write_arrow(stem.with_suffix(".ledger"), LEDGER_SCHEMA, [ledger_batch(self.ledger)])
-        write_rejects(stem.with_suffix(".rejects"), self.rejects)
+        count = len(self.media.rows)
+        media = (media_batch(self.media.rows[i : i + MEDIA_BATCH_ROWS]) for i in range(0, count, MEDIA_BATCH_ROWS))
+        written = [
+            write_arrow(stem.with_suffix(".samples"), SAMPLES_SCHEMA, samples, is_durable=False),
+            write_arrow(stem.with_suffix(".media"), MEDIA_SCHEMA, media, is_durable=False),
+            write_arrow(stem.with_suffix(".ledger"), LEDGER_SCHEMA, [ledger_batch(self.ledger)], is_durable=False),
+            write_rejects(stem.with_suffix(".rejects"), self.rejects, is_durable=False),
+        ]
+        self.files = {entry.file: entry.sha256 for entry in written}
         return Part(
             name=self.name,
             source=self.chunk.source,

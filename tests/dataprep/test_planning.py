@@ -136,7 +136,7 @@ def test_a_part_half_replaced_is_not_taken_for_the_old_one(tmp_path: Path, monke
     source = write_rows(tmp_path / "rows.jsonl", [text_row(1)])
     plan(source, tmp_path / "parts")
 
-    def fail(*arguments: object) -> None:
+    def fail(*arguments: object, **options: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
