@@ -11,7 +11,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+from dataprep.words import splitter_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
 EncodeAll: TypeAlias = "Callable[[list[str]], list[IdArray]]"
 """Tokenizes texts that hold no special token."""
 
+Splitter: TypeAlias = "Callable[[str], list[str] | None]"
+
+_MOST_WORDS = 200_000
 _MOST_REMEMBERED = 50_000
 _LONGEST_REMEMBERED = 4_096
 _PLAIN_STEPS = {"Split", "ByteLevel", "Digits", "Punctuation"}
@@ -34,6 +40,21 @@ PROBES = (
     "مرحبا हिन्दी ไทย",
     " <ref>a cat</ref> <box> [[1, 2, 3, 4]] </box> ", "IMG_CONTEXT>\r\n", "\u00a0\u2003x\u2028",
 )  # fmt: skip
+
+
+def make_piece_encoder(tokenizer: Tokenizer) -> PieceEncoder | None:
+    """Return the fastest encoder that gives a tokenizer's own ids; None if its texts cannot be cut."""
+    special = special_tokens_of(tokenizer)
+    if special is None:
+        return None
+    parts = json.loads(tokenizer.to_str())
+    normalizer = parts["normalizer"]
+    split = splitter_of(parts["pre_tokenizer"]) if normalizer is None or normalizer["type"] == "NFC" else None
+    for splitter in dict.fromkeys((split, None)):
+        words = WordEncoder(tokenizer, splitter, is_normalized=normalizer is not None)
+        if agrees(PieceEncoder(special, words.encode_all), tokenizer, special):
+            return PieceEncoder(special, words.encode_all)
+    return None
 
 
 def special_tokens_of(tokenizer: Tokenizer) -> dict[str, int] | None:
@@ -56,6 +77,46 @@ def _steps_of(pre_tokenizer: dict[str, Any] | None) -> list[dict[str, Any]]:
     if pre_tokenizer is None:
         return []
     return list(pre_tokenizer["pretokenizers"]) if pre_tokenizer["type"] == "Sequence" else [pre_tokenizer]
+
+
+class WordEncoder:
+    """Tokenizes texts word by word, where it can tell the words, and remembers the words."""
+
+    def __init__(self, tokenizer: Tokenizer, split: Splitter | None, *, is_normalized: bool) -> None:
+        """Take the tokenizer.
+
+        Args:
+            tokenizer: Tokenizes new words, and texts that cannot be split.
+            split: Splits a text into words or says None; None cannot split any.
+            is_normalized: Whether the tokenizer changes texts that are not ASCII before it splits them.
+        """
+        self._tokenizer = tokenizer
+        self._split = split
+        self._is_normalized = is_normalized
+        self._known: dict[str, list[int]] = {}
+
+    def encode_all(self, texts: list[str]) -> list[IdArray]:
+        """Return the ids of texts that hold no special token."""
+        import numpy as np
+
+        split = self._split
+        if split is None:
+            return [np.array(ids, dtype=np.int32) for ids in self._encode(texts)]
+        if len(self._known) > _MOST_WORDS:
+            self._known = {}
+        known = self._known
+        words = [None if self._is_normalized and not text.isascii() else split(text) for text in texts]
+        whole = [text for text, found in zip(texts, words, strict=True) if found is None]
+        new = list({word for found in words if found is not None for word in found if word not in known})
+        known.update(zip(new, self._encode(new), strict=True))
+        rest = iter(self._encode(whole))
+        return [
+            np.array(next(rest) if found is None else list(chain.from_iterable([known[w] for w in found])), np.int32)
+            for found in words
+        ]
+
+    def _encode(self, texts: list[str]) -> list[list[int]]:
+        return [encoding.ids for encoding in self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
 
 
 class PieceEncoder:

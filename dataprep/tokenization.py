@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dataprep.errors import ConfigError
-from dataprep.pieces import PieceEncoder, agrees, special_tokens_of
+from dataprep.pieces import make_piece_encoder
 from dataprep.templates import CONTENT_TOKENS, CONTROL_TOKENS, IGNORE_INDEX, Part, Slot, Template, Text
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class TextTokenizer:
     def __init__(self, tokenizer: Tokenizer, config: dict[str, Any], fingerprint: str) -> None:
         self._tokenizer = tokenizer
         self._memo: dict[str, IdArray] = {}
-        self._pieces = _make_pieces(tokenizer)
+        self._pieces = make_piece_encoder(tokenizer)
         self.fingerprint = fingerprint
         self.context_id = self._require_id(CONTEXT_TOKEN)
         self.bos_id = _find_bos(tokenizer, config)
@@ -99,22 +99,6 @@ class TextTokenizer:
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of some ids, special tokens included."""
         return str(self._tokenizer.decode(list(ids), skip_special_tokens=False))
-
-
-def _make_pieces(tokenizer: Tokenizer) -> PieceEncoder | None:
-    """Return an encoder that cuts texts at special tokens, if this tokenizer allows it and the ids are the same."""
-    import numpy as np
-
-    special = special_tokens_of(tokenizer)
-    if special is None:
-        return None
-
-    def encode_all(texts: list[str]) -> list[IdArray]:
-        encodings = tokenizer.encode_batch_fast(texts, add_special_tokens=False)
-        return [np.array(encoding.ids, dtype=np.int32) for encoding in encodings]
-
-    pieces = PieceEncoder(special, encode_all)
-    return pieces if agrees(pieces, tokenizer, special) else None
 
 
 def _token_text(value: Any) -> str | None:
