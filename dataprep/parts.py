@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -148,7 +148,9 @@ def store_part(summary: Path, part: Part, *, key: str, media_paths: Iterable[str
         media_paths: Media files behind it.
         files: Name and SHA-256 of each of its files.
     """
-    content = {**asdict(part), "key": key, "media": _stamps(media_paths), "files": dict(files)}
+    facts = {field.name: getattr(part, field.name) for field in fields(part)}
+    splits = {name: asdict(counts) for name, counts in part.splits.items()}
+    content = {**facts, "splits": splits, "key": key, "media": _stamps(media_paths), "files": dict(files)}
     with atomic_file(summary, is_durable=False) as file:
         file.write(json.dumps(content).encode())
 

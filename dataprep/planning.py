@@ -30,6 +30,8 @@ from dataprep.shards.samples import LedgerRow, Media, Reject, RejectFinding
 from dataprep.shards.writer import ledger_batch, media_batch, write_arrow, write_rejects
 from dataprep.sources import RawRow
 
+_MOST_LINKS = 50_000
+
 MediaKey = tuple[str, bytes]
 """What makes two media the same: ``content`` and a hash, or ``path`` and a path."""
 
@@ -63,6 +65,7 @@ class Planner:
         self.checkers = checkers
         self.encoder: Encoder = checkers.encoder
         self._hashes: dict[Path, bytes] = {}
+        self.links: dict[Path, tuple[MediaKey, Media]] = {}
         self._readers: dict[str, PlainReader | None] = {}
 
     def check(self, rows: Sequence[RawRow]) -> list[CheckedRow]:
@@ -151,7 +154,6 @@ class PartBuilder:
         self.media_paths: dict[str, None] = {}
         self.lacks_media = False
         self.files: dict[str, str] = {}
-        self._links: dict[Path, tuple[MediaKey, Media]] = {}
 
     def add(self, row: CheckedRow, split: str) -> None:
         """Take a checked row in: convert it into a split, or reject it."""
@@ -240,15 +242,22 @@ class PartBuilder:
         return placed
 
     def _link(self, path: Path, media: Media) -> tuple[MediaKey, Media]:
-        known = self._links.get(path)
-        if known is None:
+        links = self.planner.links
+        known = links.get(path)
+        # As long as the header is remembered, so is the state of the file that it was read from.
+        if known is None or (known[1].width, known[1].height) != (media.width, media.height):
+            if len(links) >= _MOST_LINKS:
+                links.clear()
             relative, facts = self._relative(path), path.stat()
             linked = replace(media, path=relative, size=facts.st_size, mtime_ns=facts.st_mtime_ns)
-            known = self._links[path] = ("path", relative.encode()), linked
+            known = links[path] = ("path", relative.encode()), linked
         return known
 
     def _relative(self, path: Path) -> str:
         base = self.planner.recipe.media_base
+        start, name = f"{base}/", str(path)
+        if name.startswith(start) and "/.." not in name:
+            return name[len(start) :]
         relative = os.path.relpath(path, base)
         if not relative.startswith(".."):
             return Path(relative).as_posix()

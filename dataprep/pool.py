@@ -105,6 +105,7 @@ def _one_hash_seed(seed: str) -> Iterator[None]:
 
 def _build_state(build: Callable[[], Any]) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # one thread a worker: more only get in each other's way
     _state[:] = [build()]
 
 
