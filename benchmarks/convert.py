@@ -1,4 +1,4 @@
-"""How fast convert is, as ratios against peers in the same run: ``python -m benchmarks.convert [--rows N] [--images N]``.
+"""How fast convert is, as ratios against peers in one run: ``python -m benchmarks.convert [--rows N] [--images N]``.
 
 Peers: the bare tokenizer's batch call on the same texts in one thread, ``datasets.map`` with the same tokenizer, and
 convert itself with one process. Every measurement has a process of its own; the best of ``--rounds`` counts, and sides

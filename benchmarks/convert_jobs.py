@@ -50,7 +50,7 @@ def tokenize_rows(model: str, texts: str) -> Callable[[], int]:
 
 
 def map_rows(model: str, source: str) -> Callable[[], int]:
-    """Return what a script with ``datasets.map`` does: image headers, the text, the tokenizer, labels, one row a call."""
+    """Return what a script with ``datasets.map`` does: image headers, text, tokenizer and labels, one row a call."""
     import datasets
     from PIL import Image
     from tokenizers import Tokenizer

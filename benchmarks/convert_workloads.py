@@ -1,4 +1,4 @@
-"""What the benchmark of convert works on: a tokenizer of real size, images, and the texts that a conversion tokenizes."""
+"""The tokenizer of the benchmark of convert: as large as a real one, and trained on the spot."""
 
 from __future__ import annotations
 

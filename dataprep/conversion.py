@@ -19,6 +19,8 @@ from pathlib import Path
 
 from dataprep.assembly import (
     AssemblyState,
+    MediaTask,
+    SamplesTask,
     ShardPlan,
     WrittenFiles,
     join_rejects,
@@ -253,7 +255,7 @@ def _write_shards(
 ) -> WrittenFiles:
     _clean(state.out)
     build = partial(_same, state)
-    tasks = [*plan.media, *plan.samples]
+    tasks: list[MediaTask | SamplesTask] = [*plan.media, *plan.samples]
     num_media, files = len(plan.media), []
     for written in run_ordered(write_shard, tasks, build=build, jobs=min(jobs, len(tasks))):
         files.append(written)

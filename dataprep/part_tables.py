@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -83,7 +84,7 @@ def samples_table(
 def _image_lists(rows: Sequence[Converted], layouts: Sequence[Layout]) -> pa.Array:
     placed = [image for layout in layouts for image in layout.images]
     is_frame = [image.kind == "frame" for image in placed]
-    columns = {
+    columns: dict[str, list[Any]] = {
         "media": [number for entry in rows for number in entry.media],
         "width": [image.width for image in placed],
         "height": [image.height for image in placed],
@@ -99,7 +100,7 @@ def _image_lists(rows: Sequence[Converted], layouts: Sequence[Layout]) -> pa.Arr
 
 def _box_lists(layouts: Sequence[Layout]) -> pa.Array:
     boxes = [box for layout in layouts for box in layout.boxes]
-    columns = {
+    columns: dict[str, list[Any]] = {
         "caption": [box.caption for box in boxes],
         "x1": [box.box[0] for box in boxes],
         "y1": [box.box[1] for box in boxes],

@@ -56,7 +56,7 @@ def join_rows(
             is_trained.append(False)
         texts, slots, follows_answer = iter(segments), iter(layout.slot_tokens(tokens_per_tile)), False
         for part in layout.parts:
-            if type(part) is Slot:
+            if isinstance(part, Slot):
                 runs.append(np.array([-next(slots)], dtype=np.int32))
                 is_trained.append(False)
                 follows_answer = False

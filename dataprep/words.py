@@ -12,7 +12,7 @@ import re
 import sys
 import unicodedata
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 _GPT2 = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
@@ -63,9 +63,13 @@ def _for_re(pattern: str) -> str:
     classes = {r"\p{L}": letters, r"\p{N}": numbers, r"\s": _SPACE}
     for name, ranges in classes.items():
         inside = re.compile(rf"(\[[^\]]*){re.escape(name)}")
-        pattern = inside.sub(lambda match, ranges=ranges: match[1] + ranges, pattern)
+        pattern = inside.sub(partial(_insert, ranges), pattern)
         pattern = pattern.replace(name, f"[{ranges}]")
     return pattern.replace(r"\S", f"[^{_SPACE}]")
+
+
+def _insert(ranges: str, match: re.Match[str]) -> str:
+    return match[1] + ranges
 
 
 @cache
