@@ -13,7 +13,6 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import islice, repeat
 from pathlib import Path
 
@@ -33,12 +32,13 @@ from dataprep.config import ConvertConfig
 from dataprep.errors import ConfigError, DataprepError, SourceError
 from dataprep.manifests import build_manifest
 from dataprep.parts import TRAIN_SPLIT, VAL_SPLIT, Chunk, Part
-from dataprep.planning import PlanRecipe, plan_chunk
-from dataprep.pool import run_ordered
+from dataprep.planning import Planner, PlanRecipe, plan_chunk
+from dataprep.pool import Pool, open_pool
 from dataprep.rules.measuring import make_encoder_from
 from dataprep.rules.runner import media_root_of
 from dataprep.shards.format import LEDGER_NAME, MANIFEST_NAME, REJECTS_NAME
 from dataprep.shards.manifest import Manifest, SourceEntry, write_manifest
+from dataprep.shards.writer import ShardFile
 from dataprep.sources import expand_paths, read_rows
 from dataprep.splitting import draw_splits
 
@@ -123,11 +123,12 @@ def convert(
     parts_folder = _prepare_folder(out)
     recipe = PlanRecipe(config, parts_folder, media_base)
     reader = _SourceReader(sources, _draw(sources, config), progress)
-    parts = list(run_ordered(plan_chunk, reader.chunks(), build=recipe, jobs=config.jobs))
-    _refuse_bad_rows(parts, config)
-    plan = plan_shards(parts)
-    state = AssemblyState(parts_folder, out, media_base, encoder.tokenizer.context_id)
-    written = _write_shards(state, plan, parts, jobs=config.jobs, progress=progress)
+    with open_pool(build=recipe, jobs=config.jobs) as pool:
+        parts = list(pool.run_ordered(plan_chunk, reader.chunks()))
+        _refuse_bad_rows(parts, config)
+        plan = plan_shards(parts)
+        state = AssemblyState(parts_folder, out, media_base, encoder.tokenizer.context_id)
+        written = _write_shards(state, plan, parts, pool=pool, progress=progress)
     listed = (source_root, reader.entries)
     manifest = build_manifest(state, plan, parts, config=config, encoder=encoder, sources=listed, written=written)
     write_manifest(out, manifest)
@@ -251,13 +252,12 @@ def _refuse_bad_rows(parts: Sequence[Part], config: ConvertConfig) -> None:
 
 
 def _write_shards(
-    state: AssemblyState, plan: ShardPlan, parts: Sequence[Part], *, jobs: int, progress: Progress
+    state: AssemblyState, plan: ShardPlan, parts: Sequence[Part], *, pool: Pool, progress: Progress
 ) -> WrittenFiles:
     _clean(state.out)
-    build = partial(_same, state)
     tasks: list[MediaTask | SamplesTask] = [*plan.media, *plan.samples]
     num_media, files = len(plan.media), []
-    for written in run_ordered(write_shard, tasks, build=build, jobs=min(jobs, len(tasks))):
+    for written in pool.run_ordered(_write_shard, [(state, task) for task in tasks]):
         files.append(written)
         if len(files) <= num_media:
             progress("media shards", len(files), num_media)
@@ -268,8 +268,8 @@ def _write_shards(
     return WrittenFiles(media, samples, ledger, join_rejects(state.out / REJECTS_NAME, state, parts))
 
 
-def _same(state: AssemblyState) -> AssemblyState:
-    return state
+def _write_shard(planner: Planner, task: tuple[AssemblyState, MediaTask | SamplesTask]) -> ShardFile:
+    return write_shard(*task)
 
 
 def _clean(out: Path) -> None:
