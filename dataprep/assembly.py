@@ -20,9 +20,12 @@ from numpy.typing import NDArray
 from dataprep.errors import SourceError
 from dataprep.parts import TRAIN_SPLIT, Part, SplitCounts
 from dataprep.planning import read_media_file
+from dataprep.shards.columns import numbers
+from dataprep.shards.flat import id_lists
 from dataprep.shards.format import LEDGER_SCHEMA, MEDIA_SCHEMA, SAMPLES_SCHEMA, content_hash, media_name, samples_name
 from dataprep.shards.samples import Reject, RejectFinding
 from dataprep.shards.writer import ShardFile, write_arrow, write_rejects
+from dataprep.token_columns import expand_runs
 
 SHARD_BYTES = 256 << 20
 _BYTES_PER_TOKEN = 8  # an id and a label
@@ -64,11 +67,12 @@ class ShardPlan:
 
 @dataclass(frozen=True, slots=True)
 class AssemblyState:
-    """What every task needs: where parts and shards lie, and the folder that media paths are relative to."""
+    """What every task needs: where parts and shards lie, the folder of media paths, the id of the context token."""
 
     parts: Path
     out: Path
     media_base: Path
+    context_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +140,13 @@ def read_part(path: Path) -> pa.Table:
         return pa.ipc.open_file(source).read_all()
 
 
+def write_shard(state: AssemblyState, task: MediaTask | SamplesTask) -> ShardFile:
+    """Write one shard of either kind."""
+    if isinstance(task, MediaTask):
+        return write_media_shard(state, task)
+    return write_samples_shard(state, task)
+
+
 def write_media_shard(state: AssemblyState, task: MediaTask) -> ShardFile:
     """Write one media shard."""
     return write_arrow(state.out / media_name(task.number), MEDIA_SCHEMA, _media_batches(state, task))
@@ -168,25 +179,38 @@ def write_samples_shard(state: AssemblyState, task: SamplesTask) -> ShardFile:
 
 
 def _samples_batches(state: AssemblyState, task: SamplesTask) -> Iterator[pa.RecordBatch]:
-    for name, numbers in task.pieces:
+    for name, media in task.pieces:
         table = read_part(state.parts / f"{name}.samples")
-        table = table.filter(pc.equal(table["split"], task.split)).combine_chunks()
-        for batch in table.to_batches():
-            yield _renumber_media(batch, numbers)
+        chosen = pc.equal(table["split"], task.split)
+        if not pc.all(chosen).as_py():
+            table = table.filter(chosen)
+        for batch in table.combine_chunks().to_batches():
+            yield _expand_ids(_renumber_media(batch, media), state.context_id)
 
 
-def _renumber_media(batch: pa.RecordBatch, numbers: NDArray[np.int64]) -> pa.RecordBatch:
+def _expand_ids(batch: pa.RecordBatch, context_id: int) -> pa.RecordBatch:
+    """Return the batch with its runs of context tokens written out."""
+    columns = [batch.column(name) for name in ("input_ids", "labels")]
+    starts = numbers(columns[0].offsets)
+    ids, labels = (numbers(column.values)[: starts[-1]] for column in columns)
+    ids, labels, offsets = expand_runs(ids, labels, starts, context_id=context_id)
+    for name, values in (("input_ids", ids), ("labels", labels)):
+        index = SAMPLES_SCHEMA.get_field_index(name)
+        batch = batch.set_column(index, SAMPLES_SCHEMA.field(index), id_lists(offsets, values))
+    return batch
+
+
+def _renumber_media(batch: pa.RecordBatch, media: NDArray[np.int64]) -> pa.RecordBatch:
     """Return the batch with media numbers that count over all shards instead of within the part."""
     index = SAMPLES_SCHEMA.get_field_index("images")
     lists = batch.column(index)
-    structs = lists.flatten()
+    structs = lists.values
     if len(structs) == 0:
         return batch
-    local = structs.field("media").to_numpy(zero_copy_only=False)
-    children = [pa.array(numbers[local]) if f.name == "media" else structs.field(f.name) for f in structs.type]
+    local = numbers(structs.field("media"))
+    children = [pa.array(media[local]) if f.name == "media" else structs.field(f.name) for f in structs.type]
     fresh = pa.StructArray.from_arrays(children, fields=list(structs.type))
-    offsets = lists.offsets.to_numpy() - lists.offsets[0].as_py()
-    images = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), fresh, type=lists.type)
+    images = pa.ListArray.from_arrays(lists.offsets, fresh, type=lists.type)
     return batch.set_column(index, SAMPLES_SCHEMA.field(index), images)
 
 

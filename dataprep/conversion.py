@@ -21,13 +21,14 @@ from typing import TypeVar
 from dataprep import __version__
 from dataprep.assembly import (
     AssemblyState,
+    MediaTask,
+    SamplesTask,
     ShardPlan,
     WrittenFiles,
     join_rejects,
     plan_shards,
     write_ledger,
-    write_media_shard,
-    write_samples_shard,
+    write_shard,
 )
 from dataprep.blocks import cut_chunks
 from dataprep.config import ConvertConfig
@@ -36,14 +37,15 @@ from dataprep.encode import Encoder
 from dataprep.errors import ConfigError, DataprepError, SourceError
 from dataprep.manifests import build_manifest
 from dataprep.parts import TRAIN_SPLIT, VAL_SPLIT, Chunk, Part
-from dataprep.planning import PlanRecipe, plan_chunk
-from dataprep.pool import run_ordered
+from dataprep.planning import Planner, PlanRecipe, plan_chunk
+from dataprep.pool import Pool, open_pool
 from dataprep.rules.measuring import make_encoder_from
 from dataprep.rules.runner import media_root_of
 from dataprep.shards.atomic import atomic_file
 from dataprep.shards.format import LEDGER_NAME, MANIFEST_NAME, REJECTS_NAME
 from dataprep.shards.locking import build_in_worker, hold_folder
 from dataprep.shards.manifest import Manifest, SourceEntry, read_manifest, write_manifest
+from dataprep.shards.writer import ShardFile
 from dataprep.sources import read_rows
 from dataprep.splitting import draw_splits
 
@@ -133,7 +135,7 @@ def convert(
     parts_folder = _prepare_folder(out)
     with hold_folder(parts_folder, out):
         _refuse_complete(out)  # another run may have ended meanwhile
-        state = AssemblyState(parts_folder, out, media_base)
+        state = AssemblyState(parts_folder, out, media_base, encoder.tokenizer.context_id)
         return _run(state, sources, source_root, config=config, encoder=encoder, progress=progress)
 
 
@@ -148,11 +150,11 @@ def _run(
 ) -> Manifest:
     recipe = PlanRecipe(config, state.parts, state.media_base)
     reader = _SourceReader(sources, _draw(sources, config), progress)
-    build = _build_of(recipe, state.parts, config.jobs)
-    parts = list(run_ordered(plan_chunk, reader.chunks(), build=build, jobs=config.jobs))
-    _refuse_bad_rows(parts, config)
-    plan = plan_shards(parts)
-    written = _write_shards(state, plan, parts, jobs=config.jobs, progress=progress)
+    with open_pool(build=_build_of(recipe, state.parts, config.jobs), jobs=config.jobs) as pool:
+        parts = list(pool.run_ordered(plan_chunk, reader.chunks()))
+        _refuse_bad_rows(parts, config)
+        plan = plan_shards(parts)
+        written = _write_shards(state, plan, parts, pool=pool, progress=progress)
     listed = (source_root, reader.entries)
     manifest = build_manifest(state, plan, parts, config=config, encoder=encoder, sources=listed, written=written)
     with atomic_file(state.parts / FINISHED_NAME) as file:
@@ -321,23 +323,24 @@ def _refuse_bad_rows(parts: Sequence[Part], config: ConvertConfig) -> None:
 
 
 def _write_shards(
-    state: AssemblyState, plan: ShardPlan, parts: Sequence[Part], *, jobs: int, progress: Progress
+    state: AssemblyState, plan: ShardPlan, parts: Sequence[Part], *, pool: Pool, progress: Progress
 ) -> WrittenFiles:
     _clean(state.out)
-    build = _build_of(partial(_same, state), state.parts, jobs)
-    media, samples = [], []
-    for written in run_ordered(write_media_shard, plan.media, build=build, jobs=jobs):
-        media.append(written)
-        progress("media shards", len(media), len(plan.media))
-    for written in run_ordered(write_samples_shard, plan.samples, build=build, jobs=jobs):
-        samples.append(written)
-        progress("sample shards", len(samples), len(plan.samples))
+    tasks: list[MediaTask | SamplesTask] = [*plan.media, *plan.samples]
+    num_media, files = len(plan.media), []
+    for written in pool.run_ordered(_write_shard, [(state, task) for task in tasks]):
+        files.append(written)
+        if len(files) <= num_media:
+            progress("media shards", len(files), num_media)
+        else:
+            progress("sample shards", len(files) - num_media, len(plan.samples))
+    media, samples = files[:num_media], files[num_media:]
     ledger = write_ledger(state.out / LEDGER_NAME, state, parts, plan)
     return WrittenFiles(media, samples, ledger, join_rejects(state.out / REJECTS_NAME, state, parts))
 
 
-def _same(state: AssemblyState) -> AssemblyState:
-    return state
+def _write_shard(planner: Planner, task: tuple[AssemblyState, MediaTask | SamplesTask]) -> ShardFile:
+    return write_shard(*task)
 
 
 def _clean(out: Path) -> None:

@@ -178,16 +178,21 @@ class _Placer:
         self.num_videos = self.num_boxes = self.num_captions = 0
 
     def place(self, text: str, *, is_trained: bool = False) -> Iterator[Part]:
-        """Yield the parts of a query or an answer."""
+        """Yield the parts of a query or an answer; what lies between two pictures is one text."""
+        if "<" not in text:
+            yield Text(text, is_trained)
+            return
+        pieces: list[str] = []
         for is_tag, piece in split_tags(text):
-            if is_tag and piece == IMAGE:
-                yield from self._place_image()
-            elif is_tag and piece == VIDEO:
-                yield from self._place_video()
-            elif is_tag:
-                yield Text(self._replace_object_tag(piece), is_trained)
+            if not is_tag:
+                pieces.append(piece)
+            elif piece in (BBOX, REF_OBJECT):
+                pieces.append(self._replace_object_tag(piece))
             else:
-                yield Text(piece, is_trained)
+                yield Text("".join(pieces), is_trained)
+                pieces = []
+                yield from self._place_image() if piece == IMAGE else self._place_video()
+        yield Text("".join(pieces), is_trained)
 
     def _place_image(self) -> Iterator[Part]:
         source = len(self.image_slots)

@@ -7,13 +7,15 @@ their key; a part is made anew if a media file behind it changed or could not be
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from dataprep.findings import Location
 from dataprep.shards.atomic import atomic_file
 from dataprep.sources import RawRow
 
@@ -36,6 +38,29 @@ class Chunk:
     source: str
     rows: tuple[RawRow, ...]
     splits: tuple[str, ...]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Be sent to a worker as a few lists, not as an object for every row."""
+        odd = [(n, row) for n, row in enumerate(self.rows) if row != RawRow(row.location, row.text)]
+        lines, texts = [row.location.line for row in self.rows], [row.text for row in self.rows]
+        path = self.rows[0].location.path
+        split = self.splits if len(set(self.splits)) > 1 else self.splits[0]
+        return _unpack_chunk, (self.number, self.source, path, lines, texts, split, odd)
+
+
+def _unpack_chunk(
+    number: int,
+    source: str,
+    path: str,
+    lines: Sequence[int],
+    texts: Sequence[bytes],
+    split: str | tuple[str, ...],
+    odd: Sequence[tuple[int, RawRow]],
+) -> Chunk:
+    rows = [RawRow(Location(path, line), text) for line, text in zip(lines, texts, strict=True)]
+    for place, row in odd:
+        rows[place] = row
+    return Chunk(number, source, tuple(rows), (split,) * len(rows) if isinstance(split, str) else split)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,18 +116,42 @@ def load_part(summary: Path, key: str) -> Part | None:
     """
     if not summary.is_file():
         return None
-    stored = json.loads(summary.read_text(encoding="utf-8"))
-    media = stored.pop("media")
-    if stored.pop("key") == key and media == _stamps(media):
-        return _from_json(stored)
+    try:
+        stored = json.loads(summary.read_text(encoding="utf-8"))
+    except ValueError:  # the machine lost power before all of it was on the disk
+        stored = {"key": ""}
+    if stored.pop("key") == key and "files" in stored:
+        media, files = stored.pop("media"), stored.pop("files")
+        if media == _stamps(media) and files == _hashes(summary.parent, files):
+            return _from_json(stored)
     summary.unlink()
     return None
 
 
-def store_part(summary: Path, part: Part, *, key: str, media_paths: Iterable[str]) -> None:
-    """Write the summary of a part whose files are complete."""
-    content = {**asdict(part), "key": key, "media": _stamps(media_paths)}
-    with atomic_file(summary) as file:
+def _hashes(folder: Path, names: Iterable[str]) -> dict[str, str]:
+    hashes = {}
+    for name in names:
+        with suppress(OSError), (folder / name).open("rb") as stream:
+            hashes[name] = hashlib.file_digest(stream, "sha256").hexdigest()
+    return hashes
+
+
+def store_part(summary: Path, part: Part, *, key: str, media_paths: Iterable[str], files: Mapping[str, str]) -> None:
+    """Write the summary of a part whose files are complete.
+
+    None of them is forced onto the disk, which would take longer than to make them: the summary holds their hashes.
+
+    Args:
+        summary: Where to.
+        part: The part.
+        key: What it was made from.
+        media_paths: Media files behind it.
+        files: Name and SHA-256 of each of its files.
+    """
+    facts = {field.name: getattr(part, field.name) for field in fields(part)}
+    splits = {name: asdict(counts) for name, counts in part.splits.items()}
+    content = {**facts, "splits": splits, "key": key, "media": _stamps(media_paths), "files": dict(files)}
+    with atomic_file(summary, is_durable=False) as file:
         file.write(json.dumps(content).encode())
 
 

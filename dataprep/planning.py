@@ -13,22 +13,25 @@ from pathlib import Path
 
 from dataprep import __version__
 from dataprep.config import ConvertConfig
-from dataprep.encode import EncodedSample, Encoder, PlacedImage
+from dataprep.encode import Encoder
 from dataprep.errors import MediaError, SourceError
 from dataprep.findings import Finding, Severity
 from dataprep.media.index import MediaFacts
 from dataprep.media.isolation import read_frames
 from dataprep.media.video import frame_to_png
+from dataprep.part_tables import Converted, samples_table
 from dataprep.parts import Chunk, Part, SplitCounts, load_part, store_part
+from dataprep.plain.reader import PlainReader, make_reader
 from dataprep.records import hash_row, hash_text
 from dataprep.rules.base import CheckedRow
 from dataprep.rules.runner import FOR_CONVERSION, CheckerRecipe, CheckerSet
 from dataprep.rules.table import RULES
-from dataprep.shards.format import IGNORE_INDEX, LEDGER_SCHEMA, MEDIA_SCHEMA, SAMPLES_SCHEMA, content_hash
-from dataprep.shards.samples import LedgerRow, Media, Reject, RejectFinding, Sample, SampleBox, SampleImage
-from dataprep.shards.writer import ledger_batch, media_batch, samples_batch, write_arrow, write_rejects
+from dataprep.shards.format import LEDGER_SCHEMA, MEDIA_BATCH_ROWS, MEDIA_SCHEMA, SAMPLES_SCHEMA, content_hash
+from dataprep.shards.samples import LedgerRow, Media, Reject, RejectFinding
+from dataprep.shards.writer import ledger_batch, media_batch, write_arrow, write_rejects
+from dataprep.sources import RawRow
 
-_SAMPLES_PER_BATCH = 64
+_MOST_LINKS = 50_000
 
 MediaKey = tuple[str, bytes]
 """What makes two media the same: ``content`` and a hash, or ``path`` and a path."""
@@ -63,6 +66,17 @@ class Planner:
         self.checkers = checkers
         self.encoder: Encoder = checkers.encoder
         self._hashes: dict[Path, bytes] = {}
+        self.links: dict[Path, tuple[MediaKey, Media]] = {}
+        self._readers: dict[str, PlainReader | None] = {}
+
+    def check(self, rows: Sequence[RawRow]) -> list[CheckedRow]:
+        """Check rows of one data file: those that are plain fast, the others by the rules."""
+        path = rows[0].location.path
+        checker = self.checkers.for_file(path)
+        if path not in self._readers:
+            self._readers[path] = make_reader(path, checker)
+        reader = self._readers[path]
+        return checker.check_all(rows, () if reader is None else reader.read(rows))
 
     def hash_file(self, path: Path) -> bytes:
         """Return the content hash of a file; each file is read once."""
@@ -105,13 +119,13 @@ def plan_chunk(planner: Planner, chunk: Chunk) -> Part:
     if stored is not None:
         return stored
     builder = PartBuilder(planner, chunk, name)
-    checked = planner.checkers.for_file(chunk.rows[0].location.path).check_all(chunk.rows)
+    checked = planner.check(chunk.rows)
     planner.checkers.remember()
     for row, split in zip(checked, chunk.splits, strict=True):
         builder.add(row, split)
     part = builder.write()
     if not builder.lacks_media:  # media that could not be used may be mended before the next run
-        store_part(summary, part, key=key, media_paths=builder.media_paths)
+        store_part(summary, part, key=key, media_paths=builder.media_paths, files=builder.files)
     return part
 
 
@@ -137,17 +151,18 @@ class PartBuilder:
         self.chunk = chunk
         self.name = name
         self.media = _MediaTable()
-        self.converted: list[tuple[CheckedRow, bytes, list[int], str]] = []
+        self.converted: list[Converted] = []
         self.ledger: list[LedgerRow] = []
         self.rejects: list[Reject] = []
         self.by_code: dict[str, int] = {}
         self.examples: dict[str, tuple[int, str]] = {}
         self.media_paths: dict[str, None] = {}
         self.lacks_media = False
+        self.files: dict[str, str] = {}
 
     def add(self, row: CheckedRow, split: str) -> None:
         """Take a checked row in: convert it into a split, or reject it."""
-        row_hash = hash_row(row.value) if row.value is not None else hash_text(row.raw.text)
+        row_hash = row.row_hash or (hash_row(row.value) if row.value is not None else hash_text(row.raw.text))
         for facts in (*row.images, *row.videos):
             self.lacks_media |= facts.error is not None
             if facts.file is not None:
@@ -166,7 +181,7 @@ class PartBuilder:
             return
         line = row.raw.location.line
         self.ledger.append(LedgerRow(self.chunk.source, line, row_hash, "converted", codes, split))
-        self.converted.append((row, row_hash, numbers, split))
+        self.converted.append(Converted(row, row_hash, numbers, split))
 
     def _reject(self, row: CheckedRow, row_hash: bytes, codes: tuple[str, ...]) -> None:
         line = row.raw.location.line
@@ -232,12 +247,22 @@ class PartBuilder:
         return placed
 
     def _link(self, path: Path, media: Media) -> tuple[MediaKey, Media]:
-        relative, facts = self._relative(path), path.stat()
-        linked = replace(media, path=relative, size=facts.st_size, mtime_ns=facts.st_mtime_ns)
-        return ("path", relative.encode()), linked
+        links = self.planner.links
+        known = links.get(path)
+        # As long as the header is remembered, so is the state of the file that it was read from.
+        if known is None or (known[1].width, known[1].height) != (media.width, media.height):
+            if len(links) >= _MOST_LINKS:
+                links.clear()
+            relative, facts = self._relative(path), path.stat()
+            linked = replace(media, path=relative, size=facts.st_size, mtime_ns=facts.st_mtime_ns)
+            known = links[path] = ("path", relative.encode()), linked
+        return known
 
     def _relative(self, path: Path) -> str:
         base = self.planner.recipe.media_base
+        start, name = f"{base}/", str(path)
+        if name.startswith(start) and "/.." not in name:
+            return name[len(start) :]
         relative = os.path.relpath(path, base)
         if not relative.startswith(".."):
             return Path(relative).as_posix()
@@ -247,15 +272,20 @@ class PartBuilder:
     def write(self) -> Part:
         """Write the part's files and return what there is to know of it."""
         stem = self.planner.recipe.folder / self.name
-        samples = self._encode()
-        batches = (
-            samples_batch(samples[i : i + _SAMPLES_PER_BATCH]) for i in range(0, len(samples), _SAMPLES_PER_BATCH)
-        )
-        write_arrow(stem.with_suffix(".samples"), SAMPLES_SCHEMA, batches)
-        media = (media_batch([entry]) for entry in self.media.rows)
-        write_arrow(stem.with_suffix(".media"), MEDIA_SCHEMA, media)
-        write_arrow(stem.with_suffix(".ledger"), LEDGER_SCHEMA, [ledger_batch(self.ledger)])
-        write_rejects(stem.with_suffix(".rejects"), self.rejects)
+        splits: dict[str, SplitCounts] = {}
+        samples = []
+        if self.converted:
+            batch, splits = samples_table(self.converted, self.planner.encoder, self.chunk.source)
+            samples.append(batch)
+        count = len(self.media.rows)
+        media = (media_batch(self.media.rows[i : i + MEDIA_BATCH_ROWS]) for i in range(0, count, MEDIA_BATCH_ROWS))
+        written = [
+            write_arrow(stem.with_suffix(".samples"), SAMPLES_SCHEMA, samples, is_durable=False),
+            write_arrow(stem.with_suffix(".media"), MEDIA_SCHEMA, media, is_durable=False),
+            write_arrow(stem.with_suffix(".ledger"), LEDGER_SCHEMA, [ledger_batch(self.ledger)], is_durable=False),
+            write_rejects(stem.with_suffix(".rejects"), self.rejects, is_durable=False),
+        ]
+        self.files = {entry.file: entry.sha256 for entry in written}
         return Part(
             name=self.name,
             source=self.chunk.source,
@@ -263,58 +293,10 @@ class PartBuilder:
             num_rejected=len(self.rejects),
             by_code=self.by_code,
             examples=self.examples,
-            splits=_count_splits(samples),
+            splits=splits,
             media_keys=[(kind, key.hex()) for kind, key in self.media.numbers],
             media_bytes=[(entry.size or 0) if entry.mtime_ns is None else 0 for entry in self.media.rows],
         )
-
-    def _encode(self) -> list[Sample]:
-        layouts = [row.layout for row, _, _, _ in self.converted if row.layout is not None]
-        encoded = self.planner.encoder.encode(layouts)
-        return [self._sample(*entry, tokens) for entry, tokens in zip(self.converted, encoded, strict=True)]
-
-    def _sample(
-        self, row: CheckedRow, row_hash: bytes, numbers: list[int], split: str, encoded: EncodedSample
-    ) -> Sample:
-        layout = row.layout
-        assert layout is not None
-        return Sample(
-            input_ids=encoded.input_ids,
-            labels=encoded.labels,
-            images=tuple(_sample_image(*pair) for pair in zip(layout.images, numbers, strict=True)),
-            prompt=layout.prompt,
-            response=layout.response,
-            boxes=tuple(SampleBox(placed.caption, *placed.box, placed.image) for placed in layout.boxes),
-            source_file=self.chunk.source,
-            source_line=row.raw.location.line,
-            row_hash=row_hash,
-            split=split,
-        )
-
-
-def _sample_image(placed: PlacedImage, number: int) -> SampleImage:
-    is_frame = placed.kind == "frame"
-    return SampleImage(
-        media=number,
-        width=placed.width,
-        height=placed.height,
-        columns=placed.grid.columns,
-        rows=placed.grid.rows,
-        tiles=placed.grid.tiles,
-        kind=placed.kind,
-        video=placed.source if is_frame else -1,
-        frame_index=placed.frame_index,
-    )
-
-
-def _count_splits(samples: Sequence[Sample]) -> dict[str, SplitCounts]:
-    counts: dict[str, SplitCounts] = {}
-    for sample in samples:
-        trained = int((sample.labels != IGNORE_INDEX).sum())
-        tiles = sum(image.tiles for image in sample.images)
-        one = SplitCounts(1, len(sample.input_ids), trained, tiles)
-        counts[sample.split] = counts.get(sample.split, SplitCounts()).plus(one)
-    return counts
 
 
 def _undecodable(row: CheckedRow, error: MediaError) -> Finding:

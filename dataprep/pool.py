@@ -50,21 +50,34 @@ def run_ordered(
     Raises:
         DataprepError: If a worker process dies.
     """
-    if jobs <= 1:
-        state = build()
-        for task in tasks:
-            yield work(state, task)
-        return
-    context = multiprocessing.get_context("spawn")
-    seed = str(random.SystemRandom().randrange(1, 1 << 32))
-    told, teller = context.Pipe(duplex=False)
-    with told, ProcessPoolExecutor(jobs, mp_context=context, initializer=_build_state, initargs=(build, told)) as pool:
+    with open_pool(build=build, jobs=jobs) as pool:
+        yield from pool.run_ordered(work, tasks)
+
+
+class Pool:
+    """Runs functions over tasks; all of them are given one state, which each process makes once."""
+
+    def __init__(self, build: Callable[[], Any], jobs: int, executor: ProcessPoolExecutor | None, seed: str) -> None:
+        self._build = build
+        self._jobs = jobs
+        self._executor = executor
+        self._seed = seed
+        self._own: list[Any] = []
+
+    def run_ordered(self, work: Callable[[Any, Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
+        """Yield ``work(state, task)`` for each task, in order; see :func:`run_ordered`."""
+        if self._executor is None:
+            if not self._own:
+                self._own.append(self._build())
+            for task in tasks:
+                yield work(self._own[0], task)
+            return
         waiting: deque[Future[Result]] = deque()
         try:
             for task in tasks:
-                with _deaf_to_interrupts(), _one_hash_seed(seed):
-                    waiting.append(pool.submit(_call, work, task))
-                if len(waiting) >= _TASKS_AHEAD * jobs:
+                with _deaf_to_interrupts(), _one_hash_seed(self._seed):
+                    waiting.append(self._executor.submit(_call, work, task))
+                if len(waiting) >= _TASKS_AHEAD * self._jobs:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
@@ -76,6 +89,27 @@ def run_ordered(
         finally:
             for future in waiting:
                 future.cancel()
+
+
+@contextmanager
+def open_pool(*, build: Callable[[], Any], jobs: int) -> Iterator[Pool]:
+    """Keep processes for several runs of tasks.
+
+    Args:
+        build: Makes the state that every call is given, once per process; picklable.
+        jobs: Number of processes; 1 works in this one.
+    """
+    seed = str(random.SystemRandom().randrange(1, 1 << 32))
+    if jobs <= 1:
+        yield Pool(build, jobs, None, seed)
+        return
+    context = multiprocessing.get_context("spawn")
+    told, teller = context.Pipe(duplex=False)
+    starts: dict[str, Any] = {"initializer": _build_state, "initargs": (build, told)}
+    with told, ProcessPoolExecutor(jobs, mp_context=context, **starts) as executor:
+        try:
+            yield Pool(build, jobs, executor, seed)
+        finally:
             teller.close()  # work that nobody waits for is dropped: it may take a minute
 
 
@@ -125,6 +159,7 @@ class _Dropped(BaseException):
 def _build_state(build: Callable[[], Any], told: Connection) -> None:
     signal.signal(signal.SIGUSR1, _drop_work)
     threading.Thread(target=_listen, args=(told,), daemon=True).start()
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # one thread a worker: more only get in each other's way
     _state[:] = [build()]
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dataprep.errors import ConfigError
+from dataprep.pieces import make_piece_encoder
 from dataprep.templates import CONTENT_TOKENS, CONTROL_TOKENS, IGNORE_INDEX, Part, Slot, Template, Text
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class TextTokenizer:
     def __init__(self, tokenizer: Tokenizer, config: dict[str, Any], fingerprint: str) -> None:
         self._tokenizer = tokenizer
         self._memo: dict[str, IdArray] = {}
+        self._pieces = make_piece_encoder(tokenizer)
         self.fingerprint = fingerprint
         self.context_id = self._require_id(CONTEXT_TOKEN)
         self.bos_id = _find_bos(tokenizer, config)
@@ -80,9 +82,11 @@ class TextTokenizer:
         return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
 
     def encode_many(self, texts: Sequence[str]) -> list[IdArray]:
-        """Return the ids of several texts, int32; texts seen before are not tokenized again."""
+        """Return the ids of several texts, int32; what was seen before is not tokenized again."""
         import numpy as np
 
+        if self._pieces is not None:
+            return self._pieces.encode_many(texts)
         new = list({text: None for text in texts if text not in self._memo})
         if len(self._memo) + len(new) > _MEMO_ENTRIES:
             self._memo.clear()

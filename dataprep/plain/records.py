@@ -47,8 +47,17 @@ def texts_of(row_format: str, row: Any) -> tuple[list[object], str | None]:
     return [*(text for turn in row.history for text in turn), *last], system
 
 
-def record_of(row_format: str, row: Any, location: Location) -> Record:
-    """Return the record of an accepted row."""
+def record_of(
+    row_format: str, row: Any, location: Location, *, objects: tuple[GroundedObject, ...] | None = None
+) -> Record:
+    """Return the record of an accepted row.
+
+    Args:
+        row_format: Its format.
+        row: The row.
+        location: Where it stands.
+        objects: Its objects, where they are known better than from the row, whose numbers are all fractions.
+    """
     turns, system = _turns_of(row_format, row)
     name = "image" if row_format == "conversations" and row.image else "images"
     images = row.image if name == "image" else row.images
@@ -56,7 +65,8 @@ def record_of(row_format: str, row: Any, location: Location) -> Record:
         refs = [MediaRef("image", images.strip(), name)] if images else []
     else:
         refs = [MediaRef("image", source.strip(), f"{name}[{i}]") for i, source in enumerate(images or ())]
-    objects = None if row.objects is None or row.objects is msgspec.UNSET else _objects_of(row.objects)
+    if objects is None and row.objects is not None and row.objects is not msgspec.UNSET:
+        objects = _objects_of(row.objects)
     return Record(
         location=location,
         row_format=row_format,

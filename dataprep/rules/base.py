@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from dataprep.catalog import ModelType
 from dataprep.corpus import Corpus
@@ -24,6 +24,9 @@ from dataprep.records import Record
 from dataprep.schema import ShapeProblem
 from dataprep.sources import RawRow
 from dataprep.tiling import ImageSize
+
+if TYPE_CHECKING:
+    from dataprep.tokenization import IdArray
 
 
 class Level(IntEnum):
@@ -60,6 +63,8 @@ class CheckedRow:
         num_tokens: Its length in tokens (level 4).
         num_image_tokens: How many of these are context tokens (level 4).
         part_tokens: Tokens of each part of the layout (level 4).
+        segments: Ids of each text of the layout (level 4).
+        row_hash: Hash of the row's content; empty where nobody has asked for it yet.
         findings: What the rules have said.
     """
 
@@ -75,6 +80,8 @@ class CheckedRow:
     num_tokens: int | None = None
     num_image_tokens: int = 0
     part_tokens: tuple[int, ...] = ()
+    segments: list[IdArray] = field(default_factory=list)
+    row_hash: bytes = b""
     findings: list[Finding] = field(default_factory=list)
 
     @property

@@ -9,9 +9,11 @@ from dataprep.config import RowConfig
 from dataprep.encode import Encoder, Layout, VideoSize, lay_out, make_encoder
 from dataprep.errors import ConfigError
 from dataprep.media.video import choose_frames
-from dataprep.rules.base import CheckedRow
+from dataprep.rules.base import CheckedRow, RuleContext
+from dataprep.rules.lengths.few_trained_tokens import SMALLEST_SHARE
 from dataprep.rules.spans import part_tokens
-from dataprep.tokenization import segment_texts
+from dataprep.templates import Text
+from dataprep.tokenization import CONTEXT_TOKEN, segment_texts
 
 
 def make_encoder_from(config: RowConfig) -> Encoder:
@@ -48,11 +50,31 @@ def measure(rows: Sequence[CheckedRow], encoder: Encoder, *, exif: str) -> None:
     segments = iter(encoder.tokenizer.encode_many([text for group in texts for text in group]))
     for row, layout, group in zip(rows, layouts, texts, strict=True):
         row.layout = layout
+        row.segments = [next(segments) for _ in group]
         slots = layout.slot_tokens(encoder.settings.tiles.tokens_per_tile)
         row.num_image_tokens = sum(slots)
-        row.part_tokens = part_tokens(layout.parts, [len(next(segments)) for _ in group], slots)
+        row.part_tokens = part_tokens(layout.parts, list(map(len, row.segments)), slots)
         bos = 0 if encoder.tokenizer.bos_id is None else 1
         row.num_tokens = bos + sum(row.part_tokens)
+
+
+QUIET_RULES = frozenset(("L601", "L602", "L603", "L604", "L605", "L606"))
+"""The rules of the level of tokens that :func:`is_quiet` stands for."""
+
+
+def is_quiet(row: CheckedRow, context: RuleContext) -> bool:
+    """Whether it is plain that no rule of lengths has anything to say about a measured row."""
+    layout, limit = row.layout, context.max_length
+    if layout is None or row.num_tokens is None or limit is None or row.num_tokens > limit:
+        return False
+    trained = 0
+    for part, count in zip(layout.parts, row.part_tokens, strict=True):
+        if type(part) is Text:
+            if CONTEXT_TOKEN in part.text:
+                return False
+            if part.is_trained:
+                trained += count
+    return trained > 0 and trained > SMALLEST_SHARE * row.num_tokens
 
 
 def _lay_out(row: CheckedRow, encoder: Encoder, exif: str) -> Layout:

@@ -78,17 +78,27 @@ class RowChecker:
         """Return a row with everything that was found out about it and all findings, errors first."""
         return self.check_all([raw])[0]
 
-    def check_all(self, raws: Sequence[RawRow]) -> list[CheckedRow]:
-        """Check several rows; their text is tokenized in one batch."""
-        rows = [self._check_untokenized(raw) for raw in raws]
+    def check_all(self, raws: Sequence[RawRow], plain: Sequence[CheckedRow | None] = ()) -> list[CheckedRow]:
+        """Check several rows; their text is tokenized in one batch.
+
+        Args:
+            raws: The rows.
+            plain: For each row, if given, what it is up to the level of media if no rule speaks about it there.
+        """
+        taken = plain or [None] * len(raws)
+        rows = [row or self._check_untokenized(raw) for raw, row in zip(raws, taken, strict=True)]
         if self._encoder is not None and Level.TOKENS in self.levels:
-            from dataprep.rules.measuring import measure
+            from dataprep.rules.measuring import QUIET_RULES, is_quiet, measure
 
             sound = [row for row in rows if row.record is not None and not row.has_errors]
             measure(sound, self._encoder, exif=self.context.exif)
+            may_be_quiet = all(code in QUIET_RULES for code, _ in self._rules[Level.TOKENS])
             for row in sound:
-                self._run(Level.TOKENS, row)
+                if not (may_be_quiet and is_quiet(row, self.context)):
+                    self._run(Level.TOKENS, row)
         for row in rows:
+            if len(row.findings) < 2:
+                continue
             row.findings.sort(key=lambda finding: finding.severity.rank)
         return rows
 
@@ -111,7 +121,7 @@ class RowChecker:
         return row
 
     def _run(self, level: Level, row: CheckedRow) -> None:
-        row_hash = row.findings[0].row_hash if row.findings else b""
+        row_hash = row.findings[0].row_hash if row.findings else row.row_hash
         for code, rule in self._rules[level]:
             try:
                 problems = list(rule.check(row, self.context))

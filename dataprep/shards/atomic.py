@@ -55,11 +55,12 @@ class HashingFile:
 
 
 @contextlib.contextmanager
-def atomic_file(path: Path) -> Iterator[HashingFile]:
+def atomic_file(path: Path, *, is_durable: bool = True) -> Iterator[HashingFile]:
     """Open a file that appears under its name only when the block ends well.
 
     Args:
         path: The final name; its folder must exist. An older file of that name is replaced.
+        is_durable: Whether it must survive a loss of power from then on; that takes milliseconds.
 
     Yields:
         The file to write to.
@@ -73,9 +74,11 @@ def atomic_file(path: Path) -> Iterator[HashingFile]:
             file = HashingFile(raw)
             yield file
             raw.flush()
-            os.fsync(raw.fileno())
+            if is_durable:
+                os.fsync(raw.fileno())
         temporary.replace(path)
-        _sync_directory(path.parent)
+        if is_durable:
+            _sync_directory(path.parent)
     except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink()

@@ -50,13 +50,16 @@ class ShardFile:
     sha256: str
 
 
-def write_arrow(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> ShardFile:
+def write_arrow(
+    path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch], *, is_durable: bool = True
+) -> ShardFile:
     """Write one Arrow file atomically.
 
     Args:
         path: Where to; the folder must exist. An older file of that name is replaced.
         schema: One of the schemas of ``format``.
         batches: Record batches of that schema and of any size; consumed as a stream.
+        is_durable: Whether it must survive a loss of power.
 
     Returns:
         Name, rows, size and hash of the file.
@@ -65,7 +68,7 @@ def write_arrow(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]
         ShardError: When the system refuses to write, or a batch has another schema; no file is left then.
     """
     rows = 0
-    with atomic_file(path) as file:
+    with atomic_file(path, is_durable=is_durable) as file:
         with (
             pa.PythonFile(file, mode="w") as sink,
             pa.ipc.new_file(sink, schema, options=_IPC_OPTIONS) as writer,
@@ -110,10 +113,29 @@ def _one_batch(table: pa.Table) -> pa.RecordBatch:
     """Copy the rows into buffers of their exact size, so that the bytes written do not tell how rows arrived."""
     arrays = []
     for column in table.columns:
+        if column.num_chunks == 1 and _has_exact_buffers(column.chunk(0)):
+            arrays.append(column.chunk(0))
+            continue
         # With one array alone Arrow would hand on the old buffers, padding and neighbours included.
         array = pa.concat_arrays([*column.chunks, column.chunk(0).slice(0, 0)])
         arrays.append(array.take(pa.array(range(len(array)))) if array.null_count else array)
     return pa.RecordBatch.from_arrays(arrays, schema=table.schema)
+
+
+def _has_exact_buffers(array: pa.Array) -> bool:
+    """Whether an array of id lists, the bulk of a shard, needs no copy: its buffers hold its rows and nothing else."""
+    if not pa.types.is_large_list(array.type):
+        return False
+    no_nulls, offsets, no_null_ids, ids = array.buffers()
+    return bool(
+        no_nulls is None
+        and no_null_ids is None
+        and array.offset == array.values.offset == 0
+        and offsets.size == 8 * (len(array) + 1)
+        and ids.size == 4 * len(array.values)
+        and array.offsets[0].as_py() == 0
+        and array.offsets[-1].as_py() == len(array.values)
+    )
 
 
 def samples_batch(samples: Sequence[Sample]) -> pa.RecordBatch:
@@ -180,12 +202,13 @@ def _fields(row: Any) -> dict[str, object]:
     return {name: getattr(row, name) for name in row.__slots__}
 
 
-def write_rejects(path: Path, rejects: Iterable[Reject]) -> ShardFile:
+def write_rejects(path: Path, rejects: Iterable[Reject], *, is_durable: bool = True) -> ShardFile:
     """Write the rejected rows, one JSON object a line, atomically.
 
     Args:
         path: Where to; the folder must exist.
         rejects: In the order of the ledger; consumed as a stream.
+        is_durable: Whether it must survive a loss of power.
 
     Returns:
         Name, lines, size and hash of the file.
@@ -194,7 +217,7 @@ def write_rejects(path: Path, rejects: Iterable[Reject]) -> ShardFile:
         ShardError: When the system refuses to write; no file is left then.
     """
     rows = 0
-    with atomic_file(path) as file:
+    with atomic_file(path, is_durable=is_durable) as file:
         for reject in rejects:
             line = json.dumps(_reject_object(reject), ensure_ascii=False, separators=(",", ":"))
             file.write(line.encode("utf-8", "backslashreplace") + b"\n")

@@ -87,7 +87,7 @@ def test_no_rows_make_no_shards() -> None:
 def write_part_media(folder: Path, *media: Media) -> AssemblyState:
     (folder / "parts").mkdir()
     write_arrow(folder / "parts" / "part-000000.media", MEDIA_SCHEMA, [media_batch(media)])
-    return AssemblyState(folder / "parts", folder, folder)
+    return AssemblyState(folder / "parts", folder, folder, 9)
 
 
 def test_a_media_shard_takes_bytes_from_files_and_from_the_part(tmp_path: Path) -> None:

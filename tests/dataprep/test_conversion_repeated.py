@@ -14,8 +14,8 @@ import pytest
 from dataprep import convert, open_shards, verify
 from dataprep.conversion import PARTS_FOLDER
 from dataprep.errors import ShardError
+from dataprep.planning import Planner
 from dataprep.rules.base import CheckedRow
-from dataprep.rules.runner import RowChecker
 from dataprep.sources import RawRow
 from tests.dataprep.conversions import (
     SKIP,
@@ -80,13 +80,13 @@ def test_a_continued_run_checks_no_row_twice(tmp_path: Path, monkeypatch: pytest
     with pytest.raises(StoppedError):
         convert([source], tmp_path / "out", make_options(), progress=stop_at(2))
     checked = []
-    original = RowChecker.check_all
+    original = Planner.check
 
-    def check_all(self: RowChecker, raws: Sequence[RawRow]) -> list[CheckedRow]:
+    def check(self: Planner, raws: Sequence[RawRow]) -> list[CheckedRow]:
         checked.extend(raw.location.line for raw in raws)
         return original(self, raws)
 
-    monkeypatch.setattr(RowChecker, "check_all", check_all)
+    monkeypatch.setattr(Planner, "check", check)
     convert([source], tmp_path / "out", make_options())
     assert checked == [9, 10, 11, 12]
 

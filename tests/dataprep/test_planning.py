@@ -11,9 +11,8 @@ import pytest
 
 from dataprep.blocks import cut_chunks
 from dataprep.parts import Chunk, Part, SplitCounts
-from dataprep.planning import PlanRecipe, plan_chunk
+from dataprep.planning import Planner, PlanRecipe, plan_chunk
 from dataprep.rules.base import CheckedRow
-from dataprep.rules.runner import RowChecker
 from dataprep.sources import RawRow, read_rows
 from tests.dataprep.conversions import GOLDENS, image_row, make_options, read_table, text_row, write_png, write_rows
 
@@ -33,13 +32,13 @@ def plan(source: str, folder: Path, *, is_val: bool = False, **changes: Any) -> 
 def checked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Lines of the rows that were checked since the test began."""
     lines: list[int] = []
-    original = RowChecker.check_all
+    original = Planner.check
 
-    def check_all(self: RowChecker, raws: Sequence[RawRow]) -> list[CheckedRow]:
+    def check(self: Planner, raws: Sequence[RawRow]) -> list[CheckedRow]:
         lines.extend(raw.location.line for raw in raws)
         return original(self, raws)
 
-    monkeypatch.setattr(RowChecker, "check_all", check_all)
+    monkeypatch.setattr(Planner, "check", check)
     return lines
 
 
@@ -137,7 +136,7 @@ def test_a_part_half_replaced_is_not_taken_for_the_old_one(tmp_path: Path, monke
     source = write_rows(tmp_path / "rows.jsonl", [text_row(1)])
     plan(source, tmp_path / "parts")
 
-    def fail(*arguments: object) -> None:
+    def fail(*arguments: object, **options: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:

@@ -8,7 +8,7 @@ from dataprep.findings import Problem, Severity
 from dataprep.rules.base import CheckedRow, Level, Rule, RuleContext
 from dataprep.rules.spans import spans_of
 
-_SMALLEST_SHARE = 0.01
+SMALLEST_SHARE = 0.01
 
 
 class FewTrainedTokens(Rule):
@@ -38,6 +38,6 @@ class FewTrainedTokens(Rule):
             return
         trained = sum(span.num_trained for span in spans_of(row))
         share = trained / row.num_tokens
-        if 0 < share < _SMALLEST_SHARE:
+        if 0 < share < SMALLEST_SHARE:
             message = f"{trained} of {row.num_tokens} tokens are trained, {share:.2%}; {row.num_image_tokens} are image"
             yield Problem(message=message, help="ask several questions in one row, or lower --max-num")

@@ -14,17 +14,20 @@ from PIL import Image
 
 from dataprep.blocks import Block
 from dataprep.checking import ChunkChecker
-from dataprep.config import LintConfig, RuleConfig
+from dataprep.config import ConvertConfig, LintConfig, RuleConfig
 from dataprep.findings import Location
 from dataprep.plain.acceptance import Acceptor
 from dataprep.plain.checker import PlainChecker, is_covered
 from dataprep.plain.checks import COVERED, RISKY
-from dataprep.rules.base import Level, Rule
-from dataprep.rules.runner import UP_TO_MEDIA, CheckerRecipe
+from dataprep.plain.reader import _ODD_NUMBER, _hash_whole, _Values, make_reader
+from dataprep.records import Record, hash_row
+from dataprep.rules.base import CheckedRow, Level, Rule
+from dataprep.rules.runner import FOR_CONVERSION, UP_TO_MEDIA, CheckerRecipe
 from dataprep.rules.table import RULES
 from dataprep.tags import BBOX, IMAGE, REF_OBJECT, VIDEO
 from dataprep.templates import CONTENT_TOKENS, CONTROL_TOKENS
 from dataprep.verdicts import ChunkVerdict
+from tests.dataprep.conversions import GOLDENS
 
 BY_LINE = frozenset({Level.SHAPE, Level.TEXT})
 SIZES = {"a.jpg": (640, 480), "b.png": (1200, 300), "c.webp": (90, 90)}
@@ -317,3 +320,84 @@ def test_every_rule_of_rows_up_to_media_is_covered() -> None:
 def test_tags_and_tokens_are_risky(token: str) -> None:
     for text in (token, token.upper(), token.replace("<", "< ")):
         assert RISKY.search(text.encode()), text
+
+
+def as_converted(rows: list[CheckedRow]) -> list[Any]:
+    """What a conversion uses of checked rows."""
+    return [
+        (row.findings, row.has_errors or (row.value, row.record and shown(row.record), row.layout, hash_of(row)),
+         row.num_tokens, row.part_tokens, [ids.tolist() for ids in row.segments], [facts.path for facts in row.images])
+        for row in rows
+    ]  # fmt: skip
+
+
+def hash_of(row: CheckedRow) -> bytes:
+    return row.row_hash or hash_row(row.value)
+
+
+def shown(record: Record) -> str:
+    """The record with whole numbers told from others."""
+    return repr(record)
+
+
+def check_conversion(seed: int, count: int, root: Path) -> int:
+    """Hold the reader of plain rows against the rules, up to tokens; return how many rows it took."""
+    draw = Draw(seed)
+    options: dict[str, Any] = {
+        "model_type": draw.random.choice(("internvl2-1b", "internvl-chat-v1_5")),
+        "max_length": draw.random.choice((4096, 300)),
+        "system": draw.random.choice((None, "", "Mind <IMG_CONTEXT>.")),
+    }
+    config = ConvertConfig(model=GOLDENS / "tokenizer_nobos", media_root=root, **options)
+    checkers = CheckerRecipe(config, FOR_CONVERSION)()
+    text = b"\n".join(draw.line() for _ in range(count))
+    raws = [raw for raw in Block(Location("rows.jsonl", 7), text).rows() if raw.text.strip()]
+    if not raws:
+        return 0
+    checker = checkers.for_file("rows.jsonl")
+    reader = make_reader("rows.jsonl", checker)
+    assert reader is not None
+    reader.read(raws)
+    taken = reader.read(raws)
+    assert as_converted(checker.check_all(raws, taken)) == as_converted(checker.check_all(raws))
+    return sum(row is not None for row in taken)
+
+
+@given(seed=st.integers(0, 1 << 40), count=st.integers(1, 30))
+@settings(max_examples=40, deadline=None)
+def test_conversion_makes_the_same_of_drawn_rows(root: Path, seed: int, count: int) -> None:
+    check_conversion(seed, count, root)
+
+
+def test_conversion_takes_most_drawn_rows_fast(root: Path) -> None:
+    assert check_conversion(1, 200, root) > 80
+
+
+@given(
+    value=st.dictionaries(
+        st.text(max_size=5).filter(lambda key: key != "_lint"),
+        st.recursive(
+            st.none() | st.booleans() | st.text(max_size=8) | st.integers(-(10**30), 10**30)
+            | st.floats(allow_nan=False, allow_infinity=False),
+            lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+            max_leaves=6,
+        ),
+        max_size=4,
+    ),
+    is_ascii=st.booleans(),
+)  # fmt: skip
+@settings(deadline=None)
+def test_hashes_are_those_of_the_rules(value: dict[str, Any], is_ascii: bool) -> None:
+    try:
+        text = json.dumps(value, ensure_ascii=is_ascii).encode()
+    except UnicodeEncodeError:
+        return
+    values = _Values()
+    if _ODD_NUMBER.search(text):
+        return
+    try:
+        parsed = values.decode(text)
+    except ValueError:
+        return
+    assert parsed == value
+    assert (hash_row(parsed) if values.has_fraction else _hash_whole(parsed)) == hash_row(json.loads(text))

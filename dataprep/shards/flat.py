@@ -1,0 +1,74 @@
+"""Samples batches from flat columns: no object per sample, and buffers of exact size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from dataprep.errors import ShardError
+from dataprep.shards.format import SAMPLES_SCHEMA
+
+
+def id_lists(offsets: NDArray[np.int64], values: NDArray[np.int32]) -> pa.Array:
+    """Return a column of lists of ids."""
+    kind = SAMPLES_SCHEMA.field("labels").type
+    return pa.LargeListArray.from_arrays(_from_numpy(offsets), _from_numpy(values), type=kind)
+
+
+def _from_numpy(values: NDArray[Any]) -> pa.Array:
+    """Return numbers as an Arrow array, not copied; ``pa.array`` would load pandas where it is installed."""
+    buffer = pa.py_buffer(np.ascontiguousarray(values))
+    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [None, buffer])
+
+
+def struct_lists(name: str, counts: Sequence[int], columns: Mapping[str, Sequence[Any]]) -> pa.Array:
+    """Return a column of lists of structures.
+
+    Args:
+        name: ``images`` or ``boxes``.
+        counts: How many structures each row has.
+        columns: The values of each field, over all rows.
+
+    Raises:
+        ShardError: When a value does not fit its field.
+    """
+    kind = SAMPLES_SCHEMA.field(name).type
+    fields = list(kind.value_type)
+    children = [make_array(f"{name}.{field.name}", columns[field.name], field.type) for field in fields]
+    structs = pa.StructArray.from_arrays(children, fields=fields)
+    offsets = np.zeros(len(counts) + 1, dtype=np.int32)
+    np.cumsum(counts, out=offsets[1:])
+    return pa.ListArray.from_arrays(_from_numpy(offsets), structs, type=kind)
+
+
+def make_array(name: str, values: Any, kind: pa.DataType) -> pa.Array:
+    """Return a column of values.
+
+    Raises:
+        ShardError: When a value does not fit it.
+    """
+    if isinstance(values, pa.Array):
+        return values
+    if isinstance(values, np.ndarray):
+        return _from_numpy(values)
+    try:
+        return pa.array(values, kind)
+    except (pa.ArrowException, OverflowError, TypeError, ValueError) as error:
+        raise ShardError(
+            f"a value does not fit the column {name!r} of type {kind}: {error}. "
+            f"This is a defect of the code that built the row: please report it"
+        ) from error
+
+
+def batch_of_columns(schema: pa.Schema, columns: Mapping[str, Any]) -> pa.RecordBatch:
+    """Return a batch of columns given as arrays or as values.
+
+    Raises:
+        ShardError: When a value does not fit its column.
+    """
+    arrays = [make_array(field.name, columns[field.name], field.type) for field in schema]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
