@@ -9,6 +9,7 @@ compares both ways once, when a tokenizer is loaded.
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Callable, Sequence
 from itertools import chain
@@ -27,6 +28,8 @@ EncodeAll: TypeAlias = "Callable[[list[str]], list[IdArray]]"
 """Tokenizes texts that hold no special token."""
 
 Splitter: TypeAlias = "Callable[[str], list[str] | None]"
+
+_log = logging.getLogger(__name__)
 
 _MOST_WORDS = 200_000
 _MOST_REMEMBERED = 50_000
@@ -54,6 +57,8 @@ def make_piece_encoder(tokenizer: Tokenizer) -> PieceEncoder | None:
         words = WordEncoder(tokenizer, splitter, is_normalized=normalizer is not None)
         if agrees(PieceEncoder(special, words.encode_all), tokenizer, special):
             return PieceEncoder(special, words.encode_all)
+        how = "cut at its special tokens" if splitter is None else "split into words"
+        _log.warning("texts %s get other ids from this tokenizer; the slower way is taken, with the right ones", how)
     return None
 
 

@@ -110,3 +110,15 @@ def test_long_and_many_pieces_are_not_remembered_for_ever(monkeypatch: pytest.Mo
         assert encoder.encode_many([text])[0].tolist() == TOKENIZERS["bytes"].encode(text).ids
     assert len(encoder._known) < 60
     assert max(map(len, encoder._known)) <= 50
+
+
+def test_a_disagreement_is_said_and_the_ids_stay_right(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("dataprep.pieces.splitter_of", lambda steps: list)  # every character for a word
+    tokenizer = TOKENIZERS["bytes"]
+    encoder = make_piece_encoder(tokenizer)
+    assert encoder is not None
+    assert "texts split into words get other ids from this tokenizer" in caplog.text
+    (ids,) = encoder.encode_many(["the cat's mat"])
+    assert list(ids) == tokenizer.encode("the cat's mat", add_special_tokens=False).ids
