@@ -35,6 +35,13 @@ def grounding_rows(count: int) -> Iterator[dict[str, Any]]:
         }
 
 
+def mixed_rows(count: int) -> Iterator[dict[str, Any]]:
+    """Yield text rows and grounding rows in turn."""
+    for text, grounding in zip(text_rows(count // 2), grounding_rows(count // 2), strict=True):
+        yield text
+        yield grounding
+
+
 def image_rows(count: int) -> Iterator[dict[str, Any]]:
     """Yield rows of one image each, no image twice, with one box."""
     rng = random.Random(2)
@@ -100,4 +107,8 @@ def _noise() -> list[bytes]:
     return pictures
 
 
-WORKLOADS: dict[str, Callable[[int], Iterator[dict[str, Any]]]] = {"text": text_rows, "grounding": grounding_rows}
+WORKLOADS: dict[str, Callable[[int], Iterator[dict[str, Any]]]] = {
+    "text": text_rows,
+    "grounding": grounding_rows,
+    "mixed": mixed_rows,
+}

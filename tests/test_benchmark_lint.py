@@ -35,4 +35,4 @@ def test_images_are_measured_against_pillow(tmp_path: Path, capsys: pytest.Captu
     lines = benchmark._images(tmp_path, 8, None)
     assert all(line.ratio > 0 for line in lines)
     benchmark._print(lines)
-    assert "8 images, level 2" in capsys.readouterr().out
+    assert "8 image headers" in capsys.readouterr().out
