@@ -12,6 +12,7 @@ import gc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -159,8 +160,10 @@ class Acceptor:
         else:
             num_keys, num_tags = self._checks.check_all(shape.row_format, rows)
         num_keys += len(shape.required) * len(rows)
+        unset = msgspec.UNSET
         for name in shape.names:
-            num_keys += sum(getattr(row, name, msgspec.UNSET) is not msgspec.UNSET for row in rows)
+            value_of = attrgetter(name)
+            num_keys += sum([row is not None and value_of(row) is not unset for row in rows])
         return num_keys, num_tags
 
 
