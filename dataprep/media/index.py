@@ -110,18 +110,18 @@ class MediaIndex:
         if found is None:
             if len(self._known) >= _MOST_REMEMBERED:
                 self._known.clear()
-            found = self.find(ref)
+            found = self._find_quickly(ref) or self._find(ref)
             if found.data is None:  # inline and fetched bytes are not kept
                 self._known[key] = found
         return found if found.ref is ref else msgspec.structs.replace(found, ref=ref)
 
     def find(self, ref: MediaRef) -> MediaFacts:
-        """Return the facts of a reference, for callers that remember them."""
-        if ref.kind == "image":
-            found = self._quick.probe(ref.source.strip())
-            if found is not None:
-                return MediaFacts(ref=ref, file=found[0], relative=found[1], header=found[2])
-        return self._find(ref)
+        """Return the facts of a reference, for callers that remember them; only what took long is remembered here."""
+        return self._find_quickly(ref) or self.look_up(ref)
+
+    def _find_quickly(self, ref: MediaRef) -> MediaFacts | None:
+        found = self._quick.probe(ref.source.strip()) if ref.kind == "image" else None
+        return None if found is None else MediaFacts(ref=ref, file=found[0], relative=found[1], header=found[2])
 
     def _find(self, ref: MediaRef) -> MediaFacts:
         try:
