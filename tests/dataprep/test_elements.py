@@ -10,7 +10,7 @@ import pytest
 
 from dataprep.elements import cut_elements
 from dataprep.sources import RawRow, read_rows
-from tests.dataprep.plain.test_agreement import Draw
+from tests.dataprep.plain.drawing import Draw
 
 
 def one_by_one(path: Path) -> list[RawRow]:
