@@ -38,6 +38,7 @@ _LASTING = frozenset({
 })  # fmt: skip
 _LARGEST_BYTES = 1 << 30
 _UNUSED_DAYS = 90
+_STEP_S = 0.01
 _TOUCHED_DAYS = 7
 _PATIENCE_S = 5.0
 _MOST_WAITING = 1_000
@@ -171,7 +172,7 @@ class MediaCache:
                 return None
             try:
                 try:
-                    self._connection = _connect(self._folder)
+                    self._connection = _patiently(lambda: _connect(self._folder))
                 except sqlite3.DatabaseError as error:
                     if not _is_damage(error):
                         raise
@@ -185,7 +186,7 @@ class MediaCache:
         import sqlite3
 
         try:
-            return work()
+            return _patiently(work)
         except UnicodeError:
             return None  # a path that is no text: not remembered
         except (sqlite3.Error, OSError) as error:
@@ -217,6 +218,24 @@ class MediaCache:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _patiently(work: Callable[[], Fact]) -> Fact:
+    """Return what some work on the file returns, begun anew while others hold the file.
+
+    SQLite waits by itself for most locks, but not for those of a file that is being opened or closed.
+    """
+    import sqlite3
+
+    give_up_s = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            return work()
+        except sqlite3.OperationalError as error:
+            is_held = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+            if not is_held or time.monotonic() > give_up_s:
+                raise
+        time.sleep(_STEP_S)
 
 
 def _connect(folder: Path) -> sqlite3.Connection:
