@@ -94,9 +94,9 @@ def _optional_numbers(array: pa.Array) -> list[int | None]:
     return array.to_pylist()  # type: ignore[no-any-return]
 
 
-def tiles_per_row(batch: pa.RecordBatch) -> NDArray[np.int64]:
-    """Sum the tiles of each row's images."""
-    offsets, images = _list(batch.column("images"))
+def tiles_per_row(array: pa.Array) -> NDArray[np.int64]:
+    """Sum the tiles of each row's images, given the column of images."""
+    offsets, images = _list(array)
     ends = np.concatenate(([0], np.cumsum(numbers(images.field("tiles")), dtype=np.int64)))
     return ends[offsets[1:]] - ends[offsets[:-1]]  # type: ignore[no-any-return]
 

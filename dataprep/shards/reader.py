@@ -31,12 +31,13 @@ from dataprep.shards.samples import Media, Sample, SampleBox, SampleImage
 __all__ = ["Media", "Sample", "SampleBox", "SampleImage", "Shards", "open_shards"]
 
 _CACHED_BATCHES = 2048
-_COLUMNS: dict[str, Callable[[pa.RecordBatch], NDArray[Any]]] = {
-    "length": lambda batch: numbers(batch.column("length")),
-    "num_trained_tokens": lambda batch: numbers(batch.column("num_trained_tokens")),
-    "source_line": lambda batch: numbers(batch.column("source_line")),
-    "tiles": tiles_per_row,
+_COLUMNS: dict[str, tuple[str, Callable[[pa.Array], NDArray[Any]]]] = {
+    "length": ("length", numbers),
+    "num_trained_tokens": ("num_trained_tokens", numbers),
+    "source_line": ("source_line", numbers),
+    "tiles": ("images", tiles_per_row),
 }
+"""By name: the column of the file that they are in, and how to get them from it."""
 
 
 def open_shards(path: str | Path, *, media_root: str | Path | None = None, check: bool = False) -> Shards:
@@ -191,9 +192,10 @@ class Shards:
         if name not in _COLUMNS:
             raise ShardError(f"no column of numbers {name!r}; there are {', '.join(_COLUMNS)}")
         parts = [np.zeros(0, dtype=np.int64)]
+        column, numbers_of = _COLUMNS[name]
         for table in self._samples:
             try:
-                parts += [_COLUMNS[name](batch) for batch in table.batches()]
+                parts.append(numbers_of(table.column(column)))
             except DAMAGE as error:
                 raise table.damaged(error) from error
         return np.concatenate(parts, dtype=np.int64)
