@@ -104,21 +104,21 @@ class ArrowTable:
         """Yield all record batches in order."""
         return map(self.batch, range(self.num_batches))
 
-    def column(self, name: str) -> pa.Array:
-        """Return one column of the whole file: Arrow then reads and decodes no other.
+    def column(self, name: str) -> Iterator[pa.Array]:
+        """Yield one column batch by batch: Arrow then reads and decodes no other.
 
-        By positioned reads: a mapped page costs a fault, and a batch needs two of them for a few kilobytes.
+        By positioned reads: a mapped page costs a fault, and a batch needs two of them for a few kilobytes. Do not keep
+        the arrays: behind each of them stands memory for its whole batch.
 
         Raises:
             ShardFormatError: When the file is damaged.
         """
-        field = self._schema.field(name)
         options = pa.ipc.IpcReadOptions(included_fields=[self._schema.get_field_index(name)], use_threads=False)
         try:
             self._open()  # which checks the schema
             file = pa.ipc.open_file(pa.OSFile(str(self.path)), options=options)
-            chunks = [self._sound(file, number).column(0) for number in range(self.num_batches)]
-            return pa.concat_arrays(chunks) if chunks else pa.nulls(0, field.type)
+            for number in range(self.num_batches):
+                yield self._sound(file, number).column(0)
         except DAMAGE as error:
             raise self.damaged(error) from error
 

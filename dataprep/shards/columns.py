@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 
 from dataprep.shards.samples import Media, Sample, SampleBox, SampleImage
 
-_DTYPES: dict[Any, type[np.number[Any]]] = {
-    pa.int8(): np.int8,
-    pa.int16(): np.int16,
-    pa.int32(): np.int32,
-    pa.int64(): np.int64,
-    pa.float32(): np.float32,
+_DTYPES: dict[int, type[np.number[Any]]] = {
+    pa.int8().id: np.int8,
+    pa.int16().id: np.int16,
+    pa.int32().id: np.int32,
+    pa.int64().id: np.int64,
+    pa.float32().id: np.float32,
 }
-_IMAGE_FIELDS = SampleImage.__slots__
+_KIND = SampleImage.__slots__.index("kind")
 
 
 class Texts:
@@ -32,7 +32,8 @@ class Texts:
         wide = pa.types.is_large_string(array.type) or pa.types.is_large_binary(array.type)
         _, offsets, data = array.buffers()
         self._data = memoryview(data if data is not None else b"")
-        self._offsets = memoryview(_checked_offsets(offsets, np.int64 if wide else np.int32, len(array), len(self._data)))
+        dtype = np.int64 if wide else np.int32
+        self._offsets = _checked_offsets(offsets, dtype, len(array), len(self._data)).data
         self._valid = array.is_valid().to_pylist() if array.null_count else None
 
     def content(self, i: int) -> bytes | None:
@@ -43,7 +44,8 @@ class Texts:
 
     def text(self, i: int) -> str:
         """Return one value, which must not be null, as text."""
-        return str(self._data[self._offsets[i] : self._offsets[i + 1]], "utf-8")
+        offsets = self._offsets
+        return str(self._data[offsets[i] : offsets[i + 1]], "utf-8")
 
 
 class Hashes:
@@ -81,13 +83,13 @@ def numbers(array: pa.Array) -> NDArray[Any]:
     if array.null_count:
         raise ValueError("a number is missing")
     # Not Array.to_numpy: that imports pandas where it is installed, half a second in every worker.
-    dtype, buffer = _DTYPES[array.type], array.buffers()[1]
+    dtype, buffer = _DTYPES[array.type.id], array.buffers()[1]
     view: NDArray[Any] = np.frombuffer(buffer if len(array) else b"", dtype, count=len(array))
     return view
 
 
 def _view(array: pa.Array) -> memoryview:
-    return memoryview(numbers(array))
+    return numbers(array).data
 
 
 def _optional_numbers(array: pa.Array) -> list[int | None]:
@@ -108,17 +110,15 @@ class SampleColumns:
         self.num_rows = batch.num_rows
         ids_offsets, ids = _list(batch.column("input_ids"))
         labels_offsets, labels = _list(batch.column("labels"))
-        self._ids_offsets, self._labels_offsets = memoryview(ids_offsets), memoryview(labels_offsets)
+        self._ids_offsets, self._labels_offsets = ids_offsets.data, labels_offsets.data
         self._ids, self._labels = numbers(ids), numbers(labels)
         self._length = _view(batch.column("length"))
         image_offsets, images = _list(batch.column("images"))
-        self._image_offsets = memoryview(image_offsets)
-        before, after = _IMAGE_FIELDS[: _IMAGE_FIELDS.index("kind")], _IMAGE_FIELDS[_IMAGE_FIELDS.index("kind") + 1 :]
-        self._before_kind = [_view(images.field(name)) for name in before]
-        self._after_kind = [_view(images.field(name)) for name in after]
+        self._image_offsets = image_offsets.data
+        self._images = [_view(images.field(name)) for name in SampleImage.__slots__ if name != "kind"]
         self._image_kinds = Texts(images.field("kind"))
         box_offsets, boxes = _list(batch.column("boxes"))
-        self._box_offsets = memoryview(box_offsets)
+        self._box_offsets = box_offsets.data
         self._boxes = [_view(boxes.field(name)) for name in ("x1", "y1", "x2", "y2", "image")]
         self._captions = Texts(boxes.field("caption"))
         self._prompt = Texts(batch.column("prompt"))
@@ -149,8 +149,9 @@ class SampleColumns:
         )
 
     def _image(self, j: int) -> SampleImage:
-        before, after = [view[j] for view in self._before_kind], [view[j] for view in self._after_kind]
-        return SampleImage(*before, self._image_kinds.text(j), *after)
+        values: list[Any] = [view[j] for view in self._images]
+        values.insert(_KIND, self._image_kinds.text(j))
+        return SampleImage(*values)
 
     def _box(self, j: int) -> SampleBox:
         return SampleBox(self._captions.text(j), *[view[j] for view in self._boxes])

@@ -73,11 +73,11 @@ class _Views(Generic[C]):
 
     def __init__(self, build: Callable[[pa.RecordBatch], C]) -> None:
         self._build: Callable[[pa.RecordBatch], C] = build
-        self._kept: dict[tuple[Path, int], C] = {}
+        self._kept: dict[tuple[ArrowTable, int], C] = {}
         self._lock = threading.Lock()
 
     def get(self, table: ArrowTable, number: int) -> C:
-        key = (table.path, number)
+        key = (table, number)
         columns = self._kept.get(key)
         if columns is None:
             try:
@@ -195,10 +195,10 @@ class Shards:
         column, numbers_of = _COLUMNS[name]
         for table in self._samples:
             try:
-                parts.append(numbers_of(table.column(column)))
+                parts += [np.array(numbers_of(array), dtype=np.int64) for array in table.column(column)]
             except DAMAGE as error:
                 raise table.damaged(error) from error
-        return np.concatenate(parts, dtype=np.int64)
+        return np.concatenate(parts)
 
     def sample_batches(self) -> Iterator[pa.RecordBatch]:
         """Yield the record batches of all samples shards in order, as views of the mapped files.
