@@ -93,9 +93,8 @@ def _measure_libraries(shards: Path, folder: Path, peers: str) -> dict[str, Any]
 
 
 def _print_libraries(figures: dict[str, Any]) -> None:
-    print(
-        f"{'samples/s':<22}{'random':>9}{'GB/s':>7}{'in order':>10}{'GB/s':>7}{'first':>9}{'peak MB':>9}  random access, ours"
-    )
+    head = f"{'samples/s':<22}{'random':>9}{'GB/s':>7}{'in order':>10}{'GB/s':>7}{'first':>9}{'peak MB':>9}"
+    print(f"{head}  random access, ours")
     ours = figures["dataprep"]
     for library, found in figures.items():
         if "error" in found:
