@@ -104,7 +104,9 @@ def write_checkpoint(
             writer.add(name, tensor)
         return writer.finish()
     except OSError as error:
-        raise ModelError(f"{folder} cannot be written to ({error.strerror}); free some space or choose another") from error
+        raise ModelError(
+            f"{folder} cannot be written to ({error.strerror}); free some space or choose another"
+        ) from error
 
 
 class _Writer:

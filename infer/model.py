@@ -164,9 +164,7 @@ def read_config(folder: Path) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         where = f"{folder} has no config.json" if folder.is_dir() else f"model folder {folder} does not exist"
-        raise ModelError(
-            f"{where}; --model takes a local folder of an InternVL model"
-        ) from error
+        raise ModelError(f"{where}; --model takes a local folder of an InternVL model") from error
     except (OSError, ValueError) as error:
         raise ModelError(f"{path} cannot be read: {_first_line(error)}") from error
     model_type = content.get("model_type") if isinstance(content, dict) else None

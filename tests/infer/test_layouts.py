@@ -169,7 +169,10 @@ def test_the_context_token_is_found_in_the_tokenizer_files(tmp_path: Path) -> No
 
 
 def test_an_index_that_leaves_its_folder_or_names_lost_files_is_refused(tmp_path: Path) -> None:
-    for file, message in (("../x.safetensors", "no safetensors file of this folder"), ("x.safetensors", "lacks 1 files")):
+    for file, message in (
+        ("../x.safetensors", "no safetensors file of this folder"),
+        ("x.safetensors", "lacks 1 files"),
+    ):
         (tmp_path / INDEX_NAME).write_text(json.dumps({"weight_map": {"w": file}}))
         with pytest.raises(ModelError, match=message):
             CheckpointFiles(tmp_path)
