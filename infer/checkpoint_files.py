@@ -1,8 +1,8 @@
 """Safetensors files of a checkpoint folder: read tensor by tensor, and written shard by shard.
 
 Reading maps the files and copies one tensor at a time. Writing holds one shard in memory and gives the files their
-names, with the number of all, when the last of them is written; the index comes last, so a folder with an index, or with
-``model.safetensors``, is complete.
+names, with the number of all, when the last of them is written; the index comes last, so a folder with an index, or
+with ``model.safetensors``, is complete.
 """
 
 from __future__ import annotations

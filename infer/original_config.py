@@ -13,15 +13,43 @@ _LANGUAGE_TYPES = {"internlm2": "llama", "llama": "llama", "phi3": "phi3", "qwen
 """Original language model type -> the native one that has the same arithmetic."""
 
 _TEXT_FIELDS = (
-    "attention_bias attention_dropout bos_token_id eos_token_id hidden_act hidden_size initializer_range "
-    "intermediate_size max_position_embeddings max_window_layers num_attention_heads num_hidden_layers "
-    "num_key_value_heads original_max_position_embeddings pad_token_id rms_norm_eps rope_scaling rope_theta "
-    "sliding_window tie_word_embeddings use_sliding_window vocab_size"
-).split()
+    "attention_bias",
+    "attention_dropout",
+    "bos_token_id",
+    "eos_token_id",
+    "hidden_act",
+    "hidden_size",
+    "initializer_range",
+    "intermediate_size",
+    "max_position_embeddings",
+    "max_window_layers",
+    "num_attention_heads",
+    "num_hidden_layers",
+    "num_key_value_heads",
+    "original_max_position_embeddings",
+    "pad_token_id",
+    "rms_norm_eps",
+    "rope_scaling",
+    "rope_theta",
+    "sliding_window",
+    "tie_word_embeddings",
+    "use_sliding_window",
+    "vocab_size",
+)
 _VISION_FIELDS = (
-    "attention_dropout hidden_act hidden_size image_size initializer_range intermediate_size layer_norm_eps norm_type "
-    "num_attention_heads num_channels num_hidden_layers patch_size"
-).split()
+    "attention_dropout",
+    "hidden_act",
+    "hidden_size",
+    "image_size",
+    "initializer_range",
+    "intermediate_size",
+    "layer_norm_eps",
+    "norm_type",
+    "num_attention_heads",
+    "num_channels",
+    "num_hidden_layers",
+    "patch_size",
+)
 
 
 def is_original(config: Mapping[str, Any]) -> bool:
