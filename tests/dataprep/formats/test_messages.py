@@ -68,17 +68,26 @@ def test_media_and_objects_beside_the_messages_are_kept() -> None:
         {"type": "image_url", "image_url": "a.png"},
         {"type": "image_url", "image_url": {"url": "a.png", "detail": "high"}},
         {"type": "image_url", "image": "a.png"},
+        {"type": "image", "image": {"url": "a.png", "image_wh": [8, 8]}},
+        {"type": "image", "url": "a.png"},
+        {"type": "image", "path": "a.png"},
     ],
 )
 def test_an_image_part_brings_its_image(part: dict[str, Any]) -> None:
     draft = read([{"type": "text", "text": "see "}, part, {"type": "text", "text": " there"}])
     assert not draft.problems
     assert draft.turns[0].query == "see <image> there"
-    assert draft.images == [MediaRef("image", "a.png", f"messages[0].content[1].{part['type']}")]
+    key = next(name for name in part if name != "type")
+    assert draft.images == [MediaRef("image", "a.png", f"messages[0].content[1].{key}")]
 
 
 @pytest.mark.parametrize(
-    "part", [{"type": "video", "video": "v.mp4"}, {"type": "video_url", "video_url": {"url": "v.mp4"}}]
+    "part",
+    [
+        {"type": "video", "video": "v.mp4"},
+        {"type": "video", "path": "v.mp4"},
+        {"type": "video_url", "video_url": {"url": "v.mp4"}},
+    ],
 )
 def test_a_video_part_brings_its_video(part: dict[str, Any]) -> None:
     draft = read([part, {"type": "text", "text": "q"}])
