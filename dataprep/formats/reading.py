@@ -28,7 +28,7 @@ _SIGNS = {
 }
 _SHOWN_FIELDS = 8
 _SHOWN_CHARACTERS = 40
-_COMMON_FIELDS = ("images", "videos", "objects", "system", "width", "height")
+_COMMON_FIELDS = ("images", "videos", "objects", "system")
 COLUMNS = ("ref", "bbox", "bbox_type", "image_id")
 """Fields of ``objects`` given as columns."""
 KNOWN_FIELDS = {

@@ -42,7 +42,9 @@ class FieldNotSupported(Rule):
                     message=f"the field {name!r} is not supported", field=name, help="leave the field or the row out"
                 )
         if row.record.row_format in ("messages", "conversations"):
-            yield from _weights(row.record.row_format, row.value[row.record.row_format])
+            messages = row.value[row.record.row_format]
+            assert isinstance(messages, list)  # as the schema says
+            yield from _weights(row.record.row_format, messages)
 
 
 def _weights(name: str, messages: list[Any]) -> Iterator[Problem]:
