@@ -225,7 +225,8 @@ def _fix(files: list[str], run: LintRun) -> tuple[list[str], LintRun]:
         mended = f"{counted(done.rows, 'row')} mended{dropped} ({fixes})"
         _say(f"{path}: {mended}; see {done.fixed_path} and {done.ledger_path}")
         after.append(str(done.fixed_path))
-        roots += [entry._replace(file=str(done.fixed_path), meta=None) for entry in run.lint.media_roots if entry.file == path]
+        own = [entry for entry in run.lint.media_roots if entry.file == path]
+        roots += [entry._replace(file=str(done.fixed_path), meta=None) for entry in own]
         if run.fix.fixed_out is not None and root is None:
             root = Path(path).parent  # media lie beside the data file, not beside its copy
     return after, replace(run, lint=replace(run.lint, media_root=root, media_roots=tuple(roots)))
