@@ -135,9 +135,12 @@ def load_coco(path: Path) -> CocoFile:
             with open_data_file(str(path)) as stream:
                 unpacked = stream.read()
             return _decode(unpacked, has_masks=_MASK in unpacked)
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-            with memoryview(mapped) as text:  # let go of before the map is closed
-                return _decode(text, has_masks=mapped.find(_MASK) >= 0)
+        with (
+            path.open("rb") as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
+            memoryview(mapped) as text,  # let go of before the map is closed
+        ):
+            return _decode(text, has_masks=mapped.find(_MASK) >= 0)
     except OSError as error:
         raise SourceError(f"{path}: cannot be read ({error.strerror or error}); check the path") from error
     except ValueError as error:  # an empty file, which cannot be mapped, JSON that is none, or of another shape

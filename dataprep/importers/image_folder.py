@@ -37,7 +37,8 @@ class ImageFolder:
         way = name.replace("\\", "/")
         base = PurePosixPath(way).name
         for candidate in (name, way, base):
-            if candidate and self._is_file(candidate):
+            # An absolute path is that of another machine, most of the time: only its name counts.
+            if candidate and not candidate.startswith("/") and self._is_file(candidate):
                 return candidate
         alike = self._names().get(base.casefold(), []) if base else []
         return alike[0] if len(alike) == 1 else None

@@ -124,7 +124,8 @@ class RowMaker:
     ) -> dict[str, Any]:
         self._account.rows_out += 1
         row: dict[str, Any] = {"query": query, "response": response}
-        row["images"] = [] if image.path is None else [self._prefix + image.path]
+        prefix = "" if image.path is None or image.path.startswith("/") else self._prefix
+        row["images"] = [] if image.path is None else [prefix + image.path]
         if image.width is not None and image.height is not None:
             row |= {"width": image.width, "height": image.height}
         if objects is not None:

@@ -61,14 +61,15 @@ def write_rows(
     if out.suffix != ".jsonl":
         raise ConfigError(f"--out {out} must end in .jsonl: rows are written as JSON Lines")
     prefix = _prefix(out, folder)
+    told = 0
     maker = RowMaker(config, account, prefix=prefix or "")
     with atomic_file(out) as file:
         for image in images:
-            before = account.rows_out
             for row in maker.rows(image):
                 file.write(to_line(row))
-            if account.rows_out // _EVERY != before // _EVERY:
-                progress(_EVERY)
+            if account.rows_out - told >= _EVERY:
+                progress(account.rows_out - told)
+                told = account.rows_out
         assert account.adds_up, f"the account of the import does not add up: {account.to_object()}"
         _refuse(config, account)
     with atomic_file(Path(f"{out}{ACCOUNT_SUFFIX}")) as file:

@@ -136,7 +136,7 @@ def test_a_missing_image_is_told_and_its_row_kept(tmp_path: Path) -> None:
 
 def test_images_are_found_without_their_folder_and_in_other_case(tmp_path: Path) -> None:
     value = coco({"bbox": [1, 1, 5, 5]})
-    for name in ("train2017/a.png", "C:\\data\\a.png", "A.PNG"):
+    for name in ("train2017/a.png", "C:\\data\\a.png", "A.PNG", "/data/a.png"):
         value["images"][0]["file_name"] = name
         rows, account = read(tmp_path, value)
         assert (rows[0]["images"], account.damage) == (["a.png"], {})
