@@ -51,9 +51,11 @@ def _read_content(draft: Draft, content: str | list[dict[str, Any]], field: str)
 
 def _read_part(draft: Draft, part: dict[str, Any], field: str) -> str:
     if part["type"] == "text":
-        return str(part["text"])
+        return str(part["text"] if "text" in part else part["value"])
     kind = "image" if part["type"].startswith("image") else "video"
-    key = next((name for name in (part["type"], kind, f"{kind}_url", "url", "path") if name in part), part["type"])
+    key = next(
+        (name for name in (part["type"], kind, f"{kind}_url", "url", "path", "value") if name in part), part["type"]
+    )
     source = part.get(key)
     if isinstance(source, dict):
         source = source["url"]

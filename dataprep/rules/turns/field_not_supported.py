@@ -14,8 +14,8 @@ class FieldNotSupported(Rule):
     """Field of the reference that is not supported.
 
     ## What it does
-    Reports non-empty `audios`, `tools` and `rejected_response`, and messages with `loss: false` or a `loss_scale`
-    other than 1, which the reference reads and dataprep does not.
+    Reports non-empty `audios`, `tools` and `rejected_response`, and messages whose `loss`, `loss_scale` or
+    `loss_weight` asks for anything but loss on every answer and on nothing else. The reference and its kin read them.
     ## Why it matters
     Training without them would teach something else than the row says.
     ## Example
@@ -49,7 +49,8 @@ class FieldNotSupported(Rule):
 
 def _weights(name: str, messages: list[Any]) -> Iterator[Problem]:
     for index, message in enumerate(messages):
-        for key, usual in (("loss", True), ("loss_scale", 1)):
+        weight = 0 if message.get("role", message.get("from")) in ("user", "human", "system") else 1
+        for key, usual in (("loss", bool(weight)), ("loss_scale", 1), ("loss_weight", weight)):
             value = message.get(key)
             if value is not None and value != usual:
                 text = f"{key} is {shorten(value)}, but every answer is trained on alike"

@@ -71,6 +71,7 @@ def test_media_and_objects_beside_the_messages_are_kept() -> None:
         {"type": "image", "image": {"url": "a.png", "image_wh": [8, 8]}},
         {"type": "image", "url": "a.png"},
         {"type": "image", "path": "a.png"},
+        {"type": "image_url", "value": "a.png"},
     ],
 )
 def test_an_image_part_brings_its_image(part: dict[str, Any]) -> None:
@@ -141,6 +142,10 @@ def test_content_of_the_wrong_shape(content: Any) -> None:
     problems = read(content).problems
     assert [problem.kind for problem in problems] == ["wrong-shape"]
     assert problems[0].field.startswith("messages[0].content")
+
+
+def test_the_text_of_a_part_may_be_its_value() -> None:
+    assert read([{"type": "text", "value": "q"}, {"type": "text", "text": "?", "value": "!"}]).turns[0].query == "q?"
 
 
 def test_empty_content_lists_are_empty_texts() -> None:
