@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,47 @@ def test_other_names_are_refused(source: Path, tmp_path: Path) -> None:
         run("coco", tmp_path / "gone.json", "--out", tmp_path / "rows.jsonl")
     with pytest.raises(ConfigError, match="no folder of images"):
         run("coco", source, "--images", tmp_path / "gone", "--out", tmp_path / "rows.jsonl")
+
+
+# The other formats, from the command to shards
+
+
+def write_voc(folder: Path) -> list[object]:
+    (folder / "Annotations").mkdir()
+    (folder / "Annotations" / "a.xml").write_text(
+        "<annotation><filename>a.png</filename><size><width>40</width><height>30</height></size><object><name>cat</name>"
+        "<bndbox><xmin>2</xmin><ymin>3</ymin><xmax>11</xmax><ymax>22</ymax></bndbox></object></annotation>"
+    )
+    return ["voc", folder / "Annotations", "--origin", 1]
+
+
+def write_yolo(folder: Path) -> list[object]:
+    (folder / "labels").mkdir()
+    (folder / "labels" / "a.txt").write_text("0 0.15 0.4 0.25 0.666667\n")
+    (folder / "data.yaml").write_text("names: [cat]\n")
+    return ["yolo", folder / "labels"]
+
+
+def write_refcoco(folder: Path) -> list[object]:
+    ref = {"img_path": "a.png", "expression": "cat", "bbox": [1, 2, 11, 22], "width": 40, "height": 30}
+    (folder / "refs.jsonl").write_text(json.dumps(ref) + "\n")
+    return ["refcoco", folder / "refs.jsonl", "--query", "<image>List", "--answer", "<ref-object><bbox>"]
+
+
+def write_coco(folder: Path) -> list[object]:
+    return ["coco", write_json(folder / "coco.json", coco({"bbox": [1, 2, 10, 20]}))]
+
+
+@pytest.mark.parametrize("write", [write_coco, write_voc, write_yolo, write_refcoco])
+def test_one_box_in_each_format_gives_the_same_answer(tmp_path: Path, write: Callable[[Path], list[object]]) -> None:
+    write_png(tmp_path / "pictures" / "a.png", (1, 2, 3), (40, 30))
+    out = tmp_path / "rows.jsonl"
+    run(*write(tmp_path), "--images", tmp_path / "pictures", "--out", out)
+    assert lint([str(out)]).findings == []
+    convert([str(out)], tmp_path / "shards", make_options())
+    (sample,) = open_shards(tmp_path / "shards")
+    # int(1/40*999), int(2/30*999), int(11/40*999), int(22/30*999)
+    assert sample.response == "<ref>cat</ref><box> [[24, 66, 274, 732]] </box>"
 
 
 # Real annotations
