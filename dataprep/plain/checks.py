@@ -273,6 +273,22 @@ def objects_of(objects: list[PlainObject] | str | None) -> list[PlainObject] | N
     return objects or []  # type: ignore[return-value]  # a list, by then
 
 
+def are_declared(row: Any, sizes: Sequence[Size]) -> bool:
+    """Whether the sizes that a row declares, if it does, are those of its images.
+
+    Args:
+        row: A row of a plain shape.
+        sizes: Width and height of each image in pixels.
+    """
+    declared = [value if type(value) is list else [value] for value in (row.width, row.height)]
+    for number, values in enumerate(declared):
+        if values[:1] in ([None], [msgspec.UNSET]) or len(values) != len(sizes):
+            return True  # not declared, or not so that it could be told of which image
+        if values != [size[number] for size in sizes]:
+            return False
+    return True
+
+
 def are_boxes_inside(entries: list[PlainObject], sizes: Sequence[Size]) -> bool:
     """Whether all boxes lie in their images, large enough to be seen.
 
