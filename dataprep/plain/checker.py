@@ -161,7 +161,7 @@ class PlainChecker:
                     pixels.append(seen)
             if entries and not are_boxes_inside(entries, sizes):
                 return False
-            if row.width is not None and not are_declared(row, sizes):
+            if not are_declared(row, sizes):
                 return False
         if self._wants_media:
             raw = make_raw(index)

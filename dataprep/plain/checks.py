@@ -280,10 +280,13 @@ def are_declared(row: Any, sizes: Sequence[Size]) -> bool:
         row: A row of a plain shape.
         sizes: Width and height of each image in pixels.
     """
-    declared = [value if type(value) is list else [value] for value in (row.width, row.height)]
-    for number, values in enumerate(declared):
-        if values[:1] in ([None], [msgspec.UNSET]) or len(values) != len(sizes):
-            return True  # not declared, or not so that it could be told of which image
+    for number, sides in enumerate(((row.width, row.width_list), (row.height, row.height_list))):
+        side = sides[1] if sides[0] is None or sides[0] is msgspec.UNSET else sides[0]
+        if side is None or side is msgspec.UNSET:
+            return True
+        values = side if type(side) is list else [side]
+        if len(values) != len(sizes):
+            return True  # nobody can tell of which image
         if values != [size[number] for size in sizes]:
             return False
     return True

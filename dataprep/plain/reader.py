@@ -80,7 +80,7 @@ class PlainReader(PlainChecker):
             return None
         if row.objects and not are_boxes_inside(objects_of(row.objects) or [], sizes):
             return None
-        if row.width is not None and not are_declared(row, sizes):
+        if not are_declared(row, sizes):
             return None
         values = self._values
         values.has_fraction = False

@@ -58,6 +58,8 @@ _SHARED: dict[str, Any] = {
     "system": str | None,
     "width": _Side,
     "height": _Side,
+    "width_list": _Side,
+    "height_list": _Side,
 }
 _HISTORY = list[tuple[str, Answer]] | None
 FIELD_TYPES: Mapping[str, dict[str, Any]] = {

@@ -1,4 +1,4 @@
-"""The sizes that a row itself declares for its images, in ``width`` and ``height``. Cost: none."""
+"""The sizes that a row itself declares for its images, in ``width`` and ``height`` or lists of them. Cost: none."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ def declared_sizes(value: Mapping[str, object] | None, num_images: int) -> list[
     """Return the declared size of each image; None where the row declares none that can be told.
 
     Args:
-        value: The row; ``width`` and ``height`` are numbers, or lists with one number per image.
+        value: The row; ``width`` and ``height`` are numbers, or lists with one number per image, which InternVL calls
+            ``width_list`` and ``height_list``.
         num_images: Images of the row.
     """
-    widths, heights = (_numbers((value or {}).get(name), num_images) for name in ("width", "height"))
+    row = value or {}
+    sides = (row.get(name) if row.get(name) is not None else row.get(f"{name}_list") for name in ("width", "height"))
+    widths, heights = (_numbers(side, num_images) for side in sides)
     return [
         None if width is None or height is None else ImageSize(width, height)
         for width, height in zip(widths, heights, strict=True)

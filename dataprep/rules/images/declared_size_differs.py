@@ -14,8 +14,8 @@ class DeclaredSizeDiffers(Rule):
     """Declared width and height that the image does not have.
 
     ## What it does
-    Reports rows whose `width` and `height` (numbers, or lists with one number per image) differ from the size in the
-    image's header. Sides swapped by EXIF orientation are no difference.
+    Reports rows whose `width` and `height` (numbers, or lists with one number per image, also as `width_list` and
+    `height_list`) differ from the size in the image's header. Sides swapped by EXIF orientation are no difference.
     ## Why it matters
     The image was resized or replaced after the row was made. Sizes here always come from the file; other tools plan
     tiles from what the row declares.

@@ -86,6 +86,10 @@ class Draw:
             declared[self.random.choice(("width", "height"))] = self.random.choice(odd)
         if self.often(0.05):
             del declared[self.random.choice(("width", "height"))]
+        if self.often(0.3):
+            declared |= {f"{name}_list": value for name, value in declared.items()}
+        if self.often(0.2):
+            declared = {name: value for name, value in declared.items() if name.endswith("_list")}
         return declared
 
     def row(self) -> dict[str, Any]:
