@@ -173,7 +173,7 @@ def _run(
     output: str,
     read: Callable[[ImageFolder, ImportAccount], Iterable[AnnotatedImage]],
 ) -> None:
-    from dataprep.errors import SourceError
+    from dataprep.errors import ConfigError, SourceError
     from dataprep.importers.account import ImportAccount
     from dataprep.importers.image_folder import ImageFolder
     from dataprep.importers.writing import write_rows
@@ -181,6 +181,8 @@ def _run(
 
     if not path.exists():
         raise SourceError(f"{path}: no such file or folder; check the path (it is relative to {Path.cwd()})")
+    if out.exists() and out.samefile(path):
+        raise ConfigError(f"--out {out} is the file that is imported, and would be replaced; choose another name")
     folder, account = ImageFolder(config.images or near), ImportAccount()
     source = {"format": name, "source": path.name, "task": config.task}
     with count_rows("importing") as progress:

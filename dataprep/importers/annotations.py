@@ -43,6 +43,7 @@ class AnnotatedImage:
         height: Likewise.
         boxes: Its annotations, in the order of the file.
         captions: Sentences about the whole image.
+        has_more: Whether it has annotations that were left out: without others it is no image without objects.
     """
 
     place: str
@@ -51,6 +52,7 @@ class AnnotatedImage:
     height: int | None = None
     boxes: Sequence[LabelledBox] = field(default=())
     captions: Sequence[str] = field(default=())
+    has_more: bool = False
 
 
 def is_number(value: object) -> bool:

@@ -86,14 +86,22 @@ def read_coco(
     if data.has_masks and task != "caption":
         account.remark("file with segmentations, which are not read: rows hold boxes", str(path))
     data.annotations = []  # what is left of them is freed image by image
+    seen: set[_Id] = set()
     for image in data.images:
+        if image.id in seen:
+            account.note_damage("image id that stands twice", f"image {image.id}, {image.file_name}")
+            account.images_left_out["image id that stands twice"] += 1
+            account.images_in += 1
+            continue
+        seen.add(image.id)
         named = image.file_name if isinstance(image.file_name, str) and image.file_name else None
         found = folder.find(named) if named else None
         if found is None:
             account.note_damage("no image file", f"image {image.id}, {named or 'no file_name'}")
-        boxes, captions = take(by_image.pop(image.id, []))
+        own = by_image.pop(image.id, [])
+        boxes, captions = take(own)
         yield AnnotatedImage(
-            place=f"image {image.id}", path=found or named, boxes=boxes, captions=captions,
+            place=f"image {image.id}", path=found or named, boxes=boxes, captions=captions, has_more=bool(own),
             width=size_of(image.width), height=size_of(image.height),
         )  # fmt: skip
     for image_id, orphans in by_image.items():

@@ -117,7 +117,12 @@ def _read_parquet(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
     try:
         file = pyarrow.parquet.ParquetFile(path)
-        columns = [name for name in file.schema_arrow.names if name not in ("image", "raw_anns", "segmentation")]
+        # Not the pictures and polygons, which are most of such files.
+        columns = [
+            entry.name
+            for entry in file.schema_arrow
+            if entry.name not in ("raw_anns", "segmentation") and not pyarrow.types.is_struct(entry.type)
+        ]
         number = 0
         for batch in file.iter_batches(batch_size=1024, columns=columns):
             for value in batch.to_pylist():

@@ -114,7 +114,9 @@ class RowMaker:
             self._account.images_left_out["no caption"] += 1
 
     def _without_objects(self, image: AnnotatedImage) -> Iterator[dict[str, Any]]:
-        if self._config.negatives:
+        if image.has_more:
+            self._account.images_left_out["only annotations that were left out"] += 1
+        elif self._config.negatives:
             yield self._row(image, self._query, self._config.negative_answer)
         else:
             self._account.images_left_out["no objects"] += 1

@@ -97,8 +97,9 @@ def _read_file(
         account.note_damage("no image file", f"{file}: {named or 'no filename'}")
     elif found != named:
         account.remark("image found under another name", f"{file}: {named or 'no filename'} is {found}")
-    boxes = []
+    boxes, has_more = [], False
     for element in root.iter("object"):
+        has_more = True
         account.annotations_in += 1
         marks = [name for name in skipped if (element.findtext(name) or "").strip() == "1"]
         bounds = element.find("bndbox")
@@ -110,7 +111,7 @@ def _read_file(
             label = (element.findtext("name") or "").strip() or None
             boxes.append(LabelledBox(label, _corners(bounds, origin)))
     return AnnotatedImage(
-        place=str(file), path=found or named or None, boxes=boxes,
+        place=str(file), path=found or named or None, boxes=boxes, has_more=has_more,
         width=size_of(_number(root.findtext("size/width"))), height=size_of(_number(root.findtext("size/height"))),
     )  # fmt: skip
 

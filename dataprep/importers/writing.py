@@ -60,7 +60,7 @@ def write_rows(
     """
     if out.suffix != ".jsonl":
         raise ConfigError(f"--out {out} must end in .jsonl: rows are written as JSON Lines")
-    prefix = _prefix(out, folder)
+    prefix, told_in = _prefix(out, folder), Path(f"{out}{ACCOUNT_SUFFIX}")
     told = 0
     maker = RowMaker(config, account, prefix=prefix or "")
     with atomic_file(out) as file:
@@ -72,7 +72,8 @@ def write_rows(
                 told = account.rows_out
         assert account.adds_up, f"the account of the import does not add up: {account.to_object()}"
         _refuse(config, account)
-    with atomic_file(Path(f"{out}{ACCOUNT_SUFFIX}")) as file:
+        told_in.unlink(missing_ok=True)  # no account rather than that of older rows, should the run end here
+    with atomic_file(told_in) as file:
         text = json.dumps({**source, **account.to_object()}, ensure_ascii=False, indent=2)
         file.write(f"{text}\n".encode("utf-8", "backslashreplace"))
     return ImportResult(out, account, folder if prefix is None else None)

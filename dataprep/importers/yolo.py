@@ -118,16 +118,17 @@ def _read_file(
 ) -> AnnotatedImage:
     place = str(file or image)
     size = _measure(image, folder, account, place)
-    boxes = []
+    boxes, has_more = [], False
     for number, line in enumerate(_read_lines(file, account), start=1):
         if not line.strip():
             continue
         account.annotations_in += 1
+        has_more = True
         box = _read_line(line, names, size, account, f"{place}:{number}")
         if box is not None:
             boxes.append(box)
     width, height = size or (None, None)
-    return AnnotatedImage(place=place, path=image, width=width, height=height, boxes=boxes)
+    return AnnotatedImage(place=place, path=image, width=width, height=height, boxes=boxes, has_more=has_more)
 
 
 def _read_lines(file: Path | None, account: ImportAccount) -> list[str]:

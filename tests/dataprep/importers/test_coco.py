@@ -97,6 +97,22 @@ def test_images_without_objects_are_counted_or_answered(tmp_path: Path) -> None:
     assert account.images_left_out == {}
 
 
+def test_an_image_whose_objects_were_left_out_is_no_negative(tmp_path: Path) -> None:
+    rows, account = read(tmp_path, coco({"bbox": [1, 1, 5, 5], "iscrowd": 1}), negatives=True)
+    assert rows == []
+    assert account.images_left_out == {"only annotations that were left out": 1}
+
+
+def test_an_image_id_that_stands_twice_gets_no_row_of_its_own(tmp_path: Path) -> None:
+    value = coco({"bbox": [1, 1, 5, 5]})
+    value["images"] *= 2
+    rows, account = read(tmp_path, value, negatives=True)
+    assert len(rows) == 1
+    assert account.images_in == 2
+    assert account.images_left_out == {"image id that stands twice": 1}
+    assert list(account.damage) == ["image id that stands twice"]
+
+
 @pytest.mark.parametrize(
     ("entry", "kind", "box"),
     [

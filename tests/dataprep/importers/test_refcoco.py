@@ -98,6 +98,22 @@ def test_parquet_is_read_without_its_pictures(tmp_path: Path) -> None:
     assert boxes_of(rows_of(images, account, GROUND)) == [("left", [1, 2, 11, 22]), ("low", [1, 2, 11, 22])]
 
 
+def test_parquet_may_name_its_images(tmp_path: Path) -> None:
+    write_png(tmp_path / NAME, (1, 2, 3), (40, 30))
+    pq.write_table(
+        pa.Table.from_pylist([{"image": NAME, "sent": "left", "bbox": [1, 2, 11, 22]}]), tmp_path / "r.parquet"
+    )
+    account = ImportAccount()
+    rows = rows_of(read_refcoco(tmp_path / "r.parquet", ImageFolder(tmp_path), account), account, GROUND)
+    assert (rows[0]["images"], boxes_of(rows)) == ([NAME], [("left", [1, 2, 11, 22])])
+
+
+def test_a_file_that_is_no_parquet_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "r.parquet").write_bytes(b"PAR1 not really")
+    with pytest.raises(SourceError, match="no Parquet file"):
+        list(read_refcoco(tmp_path / "r.parquet", ImageFolder(tmp_path), ImportAccount()))
+
+
 class _Trap:
     def __reduce__(self) -> tuple[Any, tuple[str]]:
         return exec, ("raise SystemExit('a pickle was loaded')",)

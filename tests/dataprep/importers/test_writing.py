@@ -129,6 +129,10 @@ def test_other_names_are_refused(source: Path, tmp_path: Path) -> None:
         run("coco", source, "--images", tmp_path / "pictures", "--out", tmp_path / "rows.json")
     with pytest.raises(SourceError, match="no such file"):
         run("coco", tmp_path / "gone.json", "--out", tmp_path / "rows.jsonl")
+    refs = tmp_path / "refs.jsonl"
+    refs.write_text('{"img_path": "a.png", "expression": "cat", "bbox": [1, 2, 11, 22]}\n')
+    with pytest.raises(ConfigError, match="would be replaced"):
+        run("refcoco", refs, "--images", tmp_path / "pictures", "--out", refs)
     with pytest.raises(ConfigError, match="no folder of images"):
         run("coco", source, "--images", tmp_path / "gone", "--out", tmp_path / "rows.jsonl")
 
