@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
 _MOST_BYTES = 64 << 20
+_FEWEST_BOXES = 100  # to tell from them what pixels are counted from
 _SIDES = ("xmin", "ymin", "xmax", "ymax")
 
 
@@ -58,10 +59,16 @@ def read_voc(
     if not files:
         raise SourceError(f"{path}: a folder without .xml files; name the folder of annotations")
     skipped = [name for name, skips in (("difficult", skip_difficult), ("truncated", skip_truncated)) if skips]
+    lowest, num_boxes = float("inf"), 0
     for file in files:
         root = _parse(file, account)
         if root is not None:
-            yield _read_file(root, file, folder, account, origin=origin, skipped=skipped)
+            image = _read_file(root, file, folder, account, origin=origin, skipped=skipped)
+            sides = [side for box in image.boxes if box.is_box for side in box.corners[:2]]
+            lowest, num_boxes = min([lowest, *sides]), num_boxes + len(sides) // 2
+            yield image
+    if origin == 0 and lowest == 1 and num_boxes >= _FEWEST_BOXES:
+        account.remark("no box begins at 0, some at 1; add --origin 1 if pixels are counted from 1", str(path))
 
 
 def _parse(file: Path, account: ImportAccount) -> Element | None:

@@ -51,6 +51,14 @@ def test_counting_from_one_takes_in_the_last_pixel(tmp_path: Path) -> None:
     assert account.damage == {}
 
 
+def test_files_that_seem_to_count_from_one_are_told(tmp_path: Path) -> None:
+    boxes = [box(1 + n % 7, 2, 30, 20) for n in range(100)]
+    kind = "no box begins at 0, some at 1; add --origin 1 if pixels are counted from 1"
+    assert list(read(tmp_path, voc(*boxes))[1].remarks) == [kind]
+    assert read(tmp_path, voc(*boxes, box(0, 2, 30, 20)))[1].remarks == {}
+    assert read(tmp_path, voc(*boxes), origin=1)[1].remarks == {}
+
+
 def test_difficult_and_truncated_objects_stay_unless_skipped(tmp_path: Path) -> None:
     marks = "<difficult>{}</difficult><truncated>{}</truncated>"
     text = voc(box(1, 1, 9, 9, marks=marks.format(1, 0)), box(2, 2, 9, 9, marks=marks.format(0, 1)), box(3, 3, 9, 9))
