@@ -34,8 +34,10 @@ class BoxesOfAnotherSize(Rule):
 
     def check(self, row: CheckedRow, context: RuleContext) -> Iterator[Problem]:
         """Yield each image whose boxes belong to another size."""
+        objects = row.checked_record.objects
+        if not objects or not row.images:
+            return
         sizes = declared_sizes(row.value, len(row.images))
-        objects = row.checked_record.objects or ()
         for number, (facts, declared) in enumerate(zip(row.images, sizes, strict=True)):
             measured = [entry for entry in objects if entry.image == number and entry.bbox_type == "real"]
             header = facts.header

@@ -35,6 +35,8 @@ class DeclaredSizeDiffers(Rule):
 
     def check(self, row: CheckedRow, context: RuleContext) -> Iterator[Problem]:
         """Yield each image of another size than the row says."""
+        if not row.images:
+            return
         for facts, declared in zip(row.images, declared_sizes(row.value, len(row.images)), strict=True):
             header = facts.header
             if declared is None or header is None:
