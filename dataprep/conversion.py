@@ -36,6 +36,7 @@ from dataprep.data_files import expand_paths
 from dataprep.encode import Encoder
 from dataprep.errors import ConfigError, DataprepError, SourceError
 from dataprep.manifests import build_manifest
+from dataprep.metas import expand_metas
 from dataprep.parts import TRAIN_SPLIT, VAL_SPLIT, Chunk, Part
 from dataprep.planning import Planner, PlanRecipe, plan_chunk
 from dataprep.pool import Pool, open_pool
@@ -125,6 +126,7 @@ def convert(
         DataprepError: If an input cannot be read, an option cannot be used or the disk is full.
     """
     out = Path(out)
+    paths, config = expand_metas(paths, config)
     _check_names(out, *paths, *config.val, config.media_root or "", config.model or "")
     encoder = make_encoder_from(config)
     sources, source_root = _list_sources(expand_paths(paths), expand_paths(list(config.val)))

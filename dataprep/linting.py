@@ -15,6 +15,7 @@ from dataprep.config import LintConfig
 from dataprep.corpus import Corpus
 from dataprep.data_files import expand_paths
 from dataprep.findings import Finding, Severity
+from dataprep.metas import expand_metas
 from dataprep.pool import run_ordered
 from dataprep.row_hashes import with_row_hashes
 from dataprep.rules.base import Level
@@ -131,7 +132,7 @@ def lint(
     Raises:
         DataprepError: If a file cannot be read or an option cannot be used.
     """
-    config = config or LintConfig()
+    paths, config = expand_metas(paths, config or LintConfig())
     recipe = CheckerRecipe(config, levels_of(config), config.rules)
     recipe()  # fail on a bad option here, not in a worker
     baseline = read_baseline(config.baseline)

@@ -11,7 +11,7 @@ from dataprep.blocks import Block
 from dataprep.findings import Finding, Location
 from dataprep.media.index import MediaFacts
 from dataprep.plain.acceptance import Acceptor
-from dataprep.plain.checks import COVERED, COVERED_PIXELS, PlainChecks, Size, are_boxes_inside, objects_of
+from dataprep.plain.checks import COVERED, COVERED_PIXELS, PlainChecks, Size, are_boxes_inside, are_declared, objects_of
 from dataprep.plain.media import plain_size
 from dataprep.plain.records import answer_of, record_of, sources_of, texts_of
 from dataprep.records import MediaRef
@@ -160,6 +160,8 @@ class PlainChecker:
                 if seen is not None:
                     pixels.append(seen)
             if entries and not are_boxes_inside(entries, sizes):
+                return False
+            if not are_declared(row, sizes):
                 return False
         if self._wants_media:
             raw = make_raw(index)

@@ -21,8 +21,8 @@ COVERED = frozenset((
     "P001", "P002", "P003", "P004", "P005", "P006", "P007", "P008", "P009", "P010", "S101", "S102", "S103", "S104",
     "S105", "S106", "S107", "S108", "S109", "T201", "T202", "T203", "T204", "T205", "T206", "T207", "T208", "T209",
     "T210", "M301", "M302", "M303", "M304", "M305", "M306", "M307", "M308", "M309", "M311", "M312", "M313", "M314",
-    "M315", "M316", "M317", "M318", "V351", "V352", "V353", "V354", "V355", "V356", "G401", "G402", "G403", "G404",
-    "G405", "G406", "G407", "G408", "G409", "G410", "G411", "G416", "G417", "G418", "G422",
+    "M315", "M316", "M317", "M318", "M319", "V351", "V352", "V353", "V354", "V355", "V356", "G401", "G402", "G403",
+    "G404", "G405", "G406", "G407", "G408", "G409", "G410", "G411", "G416", "G417", "G418", "G422", "G423",
 ))  # fmt: skip
 """Rules of rows, up to the level of media, that have nothing to say about a plain row."""
 
@@ -271,6 +271,25 @@ def objects_of(objects: list[PlainObject] | str | None) -> list[PlainObject] | N
         is_exact = objects.count('":') - objects.count('\\":') == num_keys and not _SPACED_KEY.search(objects)
         return entries if is_exact else None
     return objects or []  # type: ignore[return-value]  # a list, by then
+
+
+def are_declared(row: Any, sizes: Sequence[Size]) -> bool:
+    """Whether the sizes that a row declares, if it does, are those of its images.
+
+    Args:
+        row: A row of a plain shape.
+        sizes: Width and height of each image in pixels.
+    """
+    for number, sides in enumerate(((row.width, row.width_list), (row.height, row.height_list))):
+        side = sides[1] if sides[0] is None or sides[0] is msgspec.UNSET else sides[0]
+        if side is None or side is msgspec.UNSET:
+            return True
+        values = side if type(side) is list else [side]
+        if len(values) != len(sizes):
+            return True  # nobody can tell of which image
+        if values != [size[number] for size in sizes]:
+            return False
+    return True
 
 
 def are_boxes_inside(entries: list[PlainObject], sizes: Sequence[Size]) -> bool:

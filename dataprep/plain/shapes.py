@@ -48,11 +48,18 @@ class PlainUtterance(msgspec.Struct, forbid_unknown_fields=True, gc=False, renam
     content: str
 
 
+_Pixels: TypeAlias = Annotated[int, msgspec.Meta(ge=1, lt=1 << 31)]
+_Side: TypeAlias = _Pixels | list[_Pixels] | None
+
 _SHARED: dict[str, Any] = {
     "images": _Media,
     "videos": _NoMedia,
     "objects": list[PlainObject] | str | None,
     "system": str | None,
+    "width": _Side,
+    "height": _Side,
+    "width_list": _Side,
+    "height_list": _Side,
 }
 _HISTORY = list[tuple[str, Answer]] | None
 FIELD_TYPES: Mapping[str, dict[str, Any]] = {

@@ -245,4 +245,7 @@ class CheckerSet:
 
 def media_root_of(path: str, config: RowConfig) -> Path:
     """Return the folder that the media paths of a data file are relative to."""
+    for entry in config.media_roots:
+        if entry.file == path:
+            return entry.root
     return config.media_root or (Path.cwd() if path == "-" else Path(path).parent)
