@@ -158,7 +158,7 @@ class Acceptor:
         if shape.is_text_only:
             num_keys, num_tags = refuse_blank(shape.row_format, rows)
         else:
-            num_keys, num_tags = self._checks.check_all(shape.row_format, rows)
+            num_keys, num_tags = self._checks.check_all(shape, rows)
         num_keys += len(shape.required) * len(rows)
         unset = msgspec.UNSET
         for name in shape.names:

@@ -13,6 +13,10 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 
+Tally: TypeAlias = tuple[int, int]
+"""Keys inside the fields of rows, and tags that stand where they belong: what must be found in the rows' bytes."""
+BOX_LIMITS = {"norm_1": 1, "norm_1000": 1000}
+"""The largest number of boxes that are not in pixels."""
 Answer: TypeAlias = Annotated[str, msgspec.Meta(min_length=1)]
 Coordinate: TypeAlias = Annotated[float, msgspec.Meta(ge=0)]
 _Media: TypeAlias = list[str] | Answer | None
@@ -73,6 +77,8 @@ _NEEDED = {
     "messages": {"messages"},
     "conversations": {"conversations"},
 }
+COUNTED = frozenset({"images", "objects"})
+"""Fields of usual rows whose keys are counted with the objects."""
 _NOT_TEXT = {"images", "objects", "history"}
 _UNSUPPORTED = {"audios", "tools", "rejected_response"}  # fine or not by their values, not by their names
 _MOST_KEYS = 64
@@ -88,7 +94,7 @@ class Shape:
         optional: Keys of some rows.
         decode: Parses one line; raises msgspec.MsgspecError or UnicodeDecodeError for another shape.
         decode_lines: Parses consecutive lines.
-        names: Attributes of the optional keys.
+        names: Attributes of the optional keys, but for those that :attr:`num_counted` counts.
         row_type: Type of the parsed rows.
     """
 
@@ -104,6 +110,16 @@ class Shape:
     def is_text_only(self) -> bool:
         """Whether its rows hold texts beside each other and nothing more."""
         return self.row_format in ("native", "alpaca") and not _NOT_TEXT & {*self.required, *self.optional}
+
+    @property
+    def is_usual(self) -> bool:
+        """Whether its rows hold one turn each, beside images and objects."""
+        return _is_usual(self.row_format, (*self.required, *self.optional))
+
+    @property
+    def num_counted(self) -> int:
+        """How many of :data:`COUNTED` are optional: their keys are counted where the rows are checked."""
+        return len(COUNTED.intersection(self.optional)) if self.is_usual else 0
 
     def widened(self, keys: Sequence[str]) -> Shape:
         """Return the shape of the rows so far and one with these keys."""
@@ -137,7 +153,12 @@ def make_shape(row_format: str, required: Sequence[str], optional: Sequence[str]
         gc=False,
     )
     decoder = msgspec.json.Decoder(made)
-    optional_names = tuple(names[key] for key in optional)
+    counted = COUNTED if _is_usual(row_format, names) else frozenset()
+    optional_names = tuple(names[key] for key in optional if key not in counted)
     return Shape(
         row_format, tuple(required), tuple(optional), decoder.decode, decoder.decode_lines, optional_names, made
     )
+
+
+def _is_usual(row_format: str, keys: Collection[str]) -> bool:
+    return row_format == "native" and "history" not in keys
