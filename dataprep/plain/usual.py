@@ -15,7 +15,8 @@ from dataprep.plain.names import NORMAL, are_normal
 from dataprep.plain.shapes import BOX_LIMITS, Tally
 from dataprep.tags import BBOX, IMAGE, REF_OBJECT
 
-_ANSWERS = tuple(BBOX * count for count in range(64))
+_MOST_ANSWERS = 64
+_ANSWERS = tuple(BBOX * count for count in range(_MOST_ANSWERS))
 
 
 def check_usual(
@@ -56,48 +57,49 @@ def _check(
     names: dict[Any, int] = {}  # with the last row that each occurred in
     for index, row in enumerate(rows):
         images, objects = row.images, row.objects
-        if not images:
-            if images is unset:
+        if not objects:
+            if objects is unset:
                 num_keys -= 1
-            if not objects:
-                if objects is unset:
+            if not images:
+                if images is unset:
                     num_keys -= 1
                 if row.response.isspace():
                     rows[index] = None
                 continue
-        elif objects is unset:
-            num_keys -= 1
-        query = row.query
-        if query and type(images) is list and images and (not objects or type(objects) is list):
-            num_images = len(images)
-            if num_images == 1:
-                is_usual = IMAGE in query and images[0] and not images[0].isspace()
-            else:
-                is_usual = query.count(IMAGE) == num_images <= most_images and not any(map(_is_blank, images))
-            answer = row.response
-            if not objects:
-                if is_usual and not answer.isspace():
-                    num_tags += num_images
+            if type(images) is list and _shows(row.query, images, most_images) and not row.response.isspace():
+                num_tags += len(images)
+                continue
+        elif not images:
+            if images is unset:
+                num_keys -= 1
+        elif type(images) is list and type(objects) is list and (query := row.query):
+            num_images, count = len(images), len(objects)
+            if (
+                (
+                    (IMAGE in query and (image := images[0]) and not image.isspace())
+                    if num_images == 1
+                    else _shows(query, images, most_images)
+                )
+                and ((REF_OBJECT in query) if count == 1 else query.count(REF_OBJECT) == count)
+                and (
+                    (answer := row.response) == (answers[count] if count < _MOST_ANSWERS else None)
+                    or answer.count(BBOX) == count
+                )
+            ):
+                for entry in objects:
+                    x1, y1, x2, y2 = entry.bbox
+                    if x1 >= x2 or y1 >= y2 or entry.image >= num_images:
+                        break
+                    if entry.bbox_type != "real" and (x2 if x2 > y2 else y2) > limits[entry.bbox_type]:
+                        break
+                    name = entry.caption if normal is None else normal[entry.caption]
+                    if name in names and names[name] == index or not name:
+                        break
+                    names[name] = index
+                else:
+                    num_keys += 4 * count
+                    num_tags += num_images + 2 * count
                     continue
-            elif is_usual:
-                count = len(objects)
-                is_usual = (REF_OBJECT in query) if count == 1 else query.count(REF_OBJECT) == count
-                if is_usual and (answer == (answers[count] if count < 64 else None) or answer.count(BBOX) == count):
-                    for entry in objects:
-                        x1, y1, x2, y2 = entry.bbox
-                        if x1 >= x2 or y1 >= y2 or entry.image >= num_images:
-                            break
-                        kind = entry.bbox_type
-                        if kind != "real" and (x2 if x2 > y2 else y2) > limits[kind]:
-                            break
-                        name = entry.caption if normal is None else normal[entry.caption]
-                        if (name in names and names[name] == index) or not name:
-                            break
-                        names[name] = index
-                    else:
-                        num_keys += 4 * count
-                        num_tags += num_images + 2 * count
-                        continue
         tally = check_closely(row)
         if tally is None:
             rows[index] = None
@@ -107,5 +109,9 @@ def _check(
     return (num_keys, num_tags), names
 
 
-def _is_blank(text: str) -> bool:
-    return not text or text.isspace()
+def _shows(query: Any, images: list[str], most_images: int) -> bool:
+    """Whether a query has one tag for each of some images, none of which is blank."""
+    num_images = len(images)
+    if not query or num_images > most_images or query.count(IMAGE) != num_images:
+        return False
+    return all(images) and not any(map(str.isspace, images))
