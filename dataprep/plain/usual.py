@@ -93,7 +93,7 @@ def _check(
                     if entry.bbox_type != "real" and (x2 if x2 > y2 else y2) > limits[entry.bbox_type]:
                         break
                     name = entry.caption if normal is None else normal[entry.caption]
-                    if name in names and names[name] == index or not name:
+                    if (name in names and names[name] == index) or not name:
                         break
                     names[name] = index
                 else:
