@@ -19,7 +19,8 @@ from dataprep.sources import RawRow, SourceStart, finish_line, open_rows, read_a
 
 LINES_BYTES = 128 << 10
 """Bytes of lines in a block, to the end of the line: few enough to stay in a core's cache while they are scanned."""
-SLICE_BYTES = 2 << 20
+SLICE_BYTES = 4 << 20
+"""Bytes of lines that are one task: enough that handing it over costs nothing beside it."""
 _PIECE_BYTES = 16 << 10
 CHUNK_ROWS = 512
 CHUNK_BYTES = 4 << 20
@@ -60,7 +61,7 @@ class Slice:
     """Consecutive lines of a plain file that a worker reads for itself: cheaper than to send them.
 
     Attributes:
-        location: Where the first line stands; line 1 where that is not known.
+        location: Where the first line stands; line 1 where that is not known, but for the first slice of a file.
         offset: Position of that line in the file, in bytes.
         size: Bytes of the lines.
         starts_with_bom: As of :class:`Block`.
@@ -94,7 +95,8 @@ class Slice:
         """Return where a line of the slice stands in its file, which is read again up to it if need be."""
         if not self.is_numbered:
             with Path(self.location.path).open("rb") as stream:
-                line += _count_lines(stream.fileno(), 0, self.offset)
+                # The first slice of a file knows its line.
+                line += _count_lines(stream.fileno(), 0, self.offset) - (self.location.line - 1)
         return Location(self.location.path, line)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dataprep.blocks import Block
+from dataprep.errors import RuleCrash
 from dataprep.findings import Finding, Location
 from dataprep.media.index import MediaFacts
 from dataprep.plain.acceptance import Acceptor
@@ -188,5 +189,8 @@ class PlainChecker:
         return known
 
     def _find_format(self, line: bytes) -> str | None:
-        row = self._by_line.check(RawRow(Location(self._path, 1), line))
+        try:
+            row = self._by_line.check(RawRow(Location(self._path, 1), line))
+        except RuleCrash:  # comes again where the row goes through the rules, with its place
+            return None
         return row.record.row_format if row.record is not None and not row.findings else None
