@@ -82,9 +82,10 @@ class PlainChecks:
             rows: Parsed rows.
         """
         read_row = self._read_row[shape.row_format]
-        if shape.is_usual:
+        if shape.row_format == "native":
             return check_usual(
                 rows,
+                has_history=shape.has_history,
                 most_images=self._most_images,
                 num_counted=shape.num_counted,
                 check_closely=lambda row: self._check_row(row, read_row(row)),

@@ -78,7 +78,7 @@ _NEEDED = {
     "conversations": {"conversations"},
 }
 COUNTED = frozenset({"images", "objects"})
-"""Fields of usual rows whose keys are counted with the objects."""
+"""Fields of native rows whose keys are counted with the objects."""
 _NOT_TEXT = {"images", "objects", "history"}
 _UNSUPPORTED = {"audios", "tools", "rejected_response"}  # fine or not by their values, not by their names
 _MOST_KEYS = 64
@@ -112,14 +112,14 @@ class Shape:
         return self.row_format in ("native", "alpaca") and not _NOT_TEXT & {*self.required, *self.optional}
 
     @property
-    def is_usual(self) -> bool:
-        """Whether its rows hold one turn each, beside images and objects."""
-        return _is_usual(self.row_format, (*self.required, *self.optional))
+    def has_history(self) -> bool:
+        """Whether its rows may hold more than one turn as a history."""
+        return "history" in self.required or "history" in self.optional
 
     @property
     def num_counted(self) -> int:
-        """How many of :data:`COUNTED` are optional: their keys are counted where the rows are checked."""
-        return len(COUNTED.intersection(self.optional)) if self.is_usual else 0
+        """How many optional keys are counted where the rows are checked: those of :data:`COUNTED` in native rows."""
+        return len(COUNTED.intersection(self.optional)) if self.row_format == "native" else 0
 
     def widened(self, keys: Sequence[str]) -> Shape:
         """Return the shape of the rows so far and one with these keys."""
@@ -153,12 +153,8 @@ def make_shape(row_format: str, required: Sequence[str], optional: Sequence[str]
         gc=False,
     )
     decoder = msgspec.json.Decoder(made)
-    counted = COUNTED if _is_usual(row_format, names) else frozenset()
+    counted = COUNTED if row_format == "native" else frozenset()
     optional_names = tuple(names[key] for key in optional if key not in counted)
     return Shape(
         row_format, tuple(required), tuple(optional), decoder.decode, decoder.decode_lines, optional_names, made
     )
-
-
-def _is_usual(row_format: str, keys: Collection[str]) -> bool:
-    return row_format == "native" and "history" not in keys

@@ -20,27 +20,41 @@ _ANSWERS = tuple(BBOX * count for count in range(_MOST_ANSWERS))
 
 
 def check_usual(
-    rows: list[Any], *, most_images: int, num_counted: int, check_closely: Callable[[Any], Tally | None]
+    rows: list[Any],
+    *,
+    has_history: bool,
+    most_images: int,
+    num_counted: int,
+    check_closely: Callable[[Any], Tally | None],
 ) -> Tally:
     """Replace rows that are not plain by None, and return what the others account for, added up.
 
     Args:
-        rows: Parsed native rows without a history.
+        rows: Parsed native rows.
+        has_history: Whether any may have a history.
         most_images: Images that a usual row has at most.
         num_counted: How many fields of :data:`~dataprep.plain.shapes.COUNTED` are optional.
         check_closely: Returns what a row accounts for, whatever it is like; None if it is not plain.
     """
+
+    def check(rows: list[Any], normal: Mapping[Any, str] | None) -> tuple[Tally, dict[Any, int]]:
+        return _check(rows, normal, has_history, most_images, check_closely)
+
     checked = list(rows)
-    tally, names = _check(checked, None, most_images, check_closely)
+    tally, names = check(checked, None)
     if not are_normal(names):  # some are one name but for case and space, or are none: compare them as rules do
         checked = list(rows)
-        tally, _ = _check(checked, NORMAL, most_images, check_closely)
+        tally, _ = check(checked, NORMAL)
     rows[:] = checked
     return num_counted * len(rows) + tally[0], tally[1]
 
 
 def _check(
-    rows: list[Any], normal: Mapping[Any, str] | None, most_images: int, check_closely: Callable[[Any], Tally | None]
+    rows: list[Any],
+    normal: Mapping[Any, str] | None,
+    has_history: bool,
+    most_images: int,
+    check_closely: Callable[[Any], Tally | None],
 ) -> tuple[Tally, dict[Any, int]]:
     """Check rows; return what they account for, and the captions of usual rows.
 
@@ -49,6 +63,7 @@ def _check(
     Args:
         rows: The rows.
         normal: Captions as rules compare them; None compares them as they are.
+        has_history: As above.
         most_images: As above.
         check_closely: As above.
     """
@@ -57,7 +72,9 @@ def _check(
     names: dict[Any, int] = {}  # with the last row that each occurred in
     for index, row in enumerate(rows):
         images, objects = row.images, row.objects
-        if not objects:
+        if has_history and row.history:
+            num_keys -= (images is unset) + (objects is unset)
+        elif not objects:
             if objects is unset:
                 num_keys -= 1
             if not images:
