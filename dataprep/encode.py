@@ -44,6 +44,7 @@ class EncodeSettings:
         box_style: ``swift`` or ``internvl``.
         missing_image_tag: ``last`` or ``first``: the query that gets the tags that are missing.
         video_frames: Frames taken from each video.
+        loss_mask: ``answers`` or ``last-answer``: what carries loss.
     """
 
     model_type: ModelType
@@ -53,6 +54,7 @@ class EncodeSettings:
     box_style: str = "swift"
     missing_image_tag: str = "last"
     video_frames: int = 8
+    loss_mask: str = "answers"
 
     @property
     def template(self) -> Template:
@@ -323,7 +325,7 @@ class Encoder:
         return samples
 
 
-def make_encoder(
+def make_encoder(  # noqa: PLR0913 - each is an option of the command line
     model_type: str,
     model_dir: Path,
     *,
@@ -332,6 +334,7 @@ def make_encoder(
     box_style: str = "swift",
     missing_image_tag: str = "last",
     video_frames: int = 8,
+    loss_mask: str = "answers",
 ) -> Encoder:
     """Return an encoder for a model type and the folder that holds its tokenizer.
 
@@ -343,6 +346,7 @@ def make_encoder(
         box_style: See :class:`EncodeSettings`.
         missing_image_tag: See :class:`EncodeSettings`.
         video_frames: See :class:`EncodeSettings`.
+        loss_mask: See :class:`EncodeSettings`.
 
     Raises:
         ConfigError: If the model type is unknown or the folder cannot be used.
@@ -362,6 +366,7 @@ def make_encoder(
         box_style=box_style,
         missing_image_tag=missing_image_tag,
         video_frames=video_frames,
+        loss_mask=loss_mask,
     )
     end = settings.template.end
     if len(tokenizer.encode(end)) != 1:
