@@ -136,8 +136,8 @@ def describe_tokenizer(tokenizer: TextTokenizer, answer_start: str) -> Tokenizer
     )
 
 
-def contract_of_shards(manifest: Manifest, name: str = "the shards") -> Contract:
-    """Return what the manifest of shards says."""
+def contract_of_shards(manifest: Manifest, name: str = "the shards", model_dir: str | None = None) -> Contract:
+    """Return what the manifest of shards says; ``model_dir`` is the folder of their tokenizer, where it is known."""
     system = TEMPLATES[manifest.template].default_system if manifest.system is None else manifest.system
     return Contract(
         name=name,
@@ -153,6 +153,7 @@ def contract_of_shards(manifest: Manifest, name: str = "the shards") -> Contract
         loss_mask=manifest.loss_mask,
         system=system,
         tokenizer=manifest.tokenizer,
+        model_dir=model_dir,
     )
 
 
