@@ -27,6 +27,7 @@ from dataprep.cli_options import (
     Frames,
     GroupedCommand,
     Jobs,
+    LossMask,
     MaxLength,
     MaxNum,
     MediaRoot,
@@ -39,6 +40,7 @@ from dataprep.cli_options import (
     System,
     complete_rule,
 )
+from dataprep.cli_repairs import remask_command
 from dataprep.cli_shards import diff_command, ledger_command
 
 if TYPE_CHECKING:
@@ -77,6 +79,7 @@ def convert(
     model: ModelDir = None,
     max_length: MaxLength = 4096,
     max_num: MaxNum = None,
+    loss_mask: LossMask = "answers",
     media: Annotated[Literal["embed", "link"], typer.Option(help="Copy media into the shards, or link.")] = "embed",
     media_root: MediaRoot = None,
     system: System = None,
@@ -101,8 +104,8 @@ def convert(
     from dataprep.config import ConvertConfig
 
     config = ConvertConfig(
-        model_type=for_model, model=model, max_length=max_length, max_num=max_num, media=media,
-        media_root=media_root, system=system, box_style=box_style, missing_image_tag=missing_image_tag,
+        model_type=for_model, model=model, max_length=max_length, max_num=max_num, loss_mask=loss_mask,
+        media=media, media_root=media_root, system=system, box_style=box_style, missing_image_tag=missing_image_tag,
         special_text=special_text, exif=exif, video_frames=video_frames, on_bad=on_bad,
         max_bad_ratio=max_bad_ratio, split=split, val=tuple(val or ()), allow_urls=allow_urls,
         allow_private_urls=allow_private_urls, allow_outside_root=allow_outside_root, cache=cache,
@@ -158,6 +161,7 @@ def verify(
 
 app.command(name="ledger")(ledger_command)
 app.command(name="diff")(diff_command)
+app.command(name="remask")(remask_command)
 
 
 @app.command()

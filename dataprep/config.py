@@ -14,6 +14,7 @@ _CHOICES = {
     "exif": ("ignore", "apply"),
     "media": ("embed", "link"),
     "on_bad": ("error", "skip"),
+    "loss_mask": ("answers", "last-answer"),
 }
 FORMATS = ("text", "concise", "json", "jsonl", "github", "sarif", "junit", "html", "drops", "annotated")
 """Formats of a lint report."""
@@ -170,6 +171,8 @@ class FixConfig:
 class ConvertConfig(RowConfig):
     """How to convert."""
 
+    loss_mask: str = "answers"
+    """``answers`` trains every answer of a row, ``last-answer`` the last one alone."""
     media: str = "embed"
     """``embed`` media bytes in the shards, or ``link`` to the files."""
     on_bad: str = "error"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from dataprep.catalog import ModelType, get_model_type
 from dataprep.errors import ConfigError
 from dataprep.grounding import BoxCodec, UnitBox, to_unit
+from dataprep.loss_masks import keep_last_answers
 from dataprep.records import GroundedObject, Record, Turn
 from dataprep.tags import BBOX, IMAGE, REF_OBJECT, VIDEO, split_tags
 from dataprep.templates import IGNORE_INDEX, TEMPLATES, Part, Slot, Template, Text, merge_slots, render
@@ -321,8 +322,15 @@ class Encoder:
                 template=self.settings.template,
                 slot_tokens=layout.slot_tokens(self.settings.tiles.tokens_per_tile),
             )
-            samples.append(EncodedSample(ids, labels))
+            samples.append(EncodedSample(ids, self._mask(labels)))
         return samples
+
+    def _mask(self, labels: IdArray) -> IdArray:
+        if self.settings.loss_mask == "answers":
+            return labels
+        import numpy as np
+
+        return keep_last_answers(labels, np.array([0, len(labels)]))
 
 
 def make_encoder(  # noqa: PLR0913 - each is an option of the command line
