@@ -40,7 +40,7 @@ from dataprep.cli_options import (
     System,
     complete_rule,
 )
-from dataprep.cli_repairs import remask_command
+from dataprep.cli_repairs import remask_command, retemplate_command
 from dataprep.cli_shards import diff_command, ledger_command
 
 if TYPE_CHECKING:
@@ -162,6 +162,7 @@ def verify(
 app.command(name="ledger")(ledger_command)
 app.command(name="diff")(diff_command)
 app.command(name="remask")(remask_command)
+app.command(name="retemplate")(retemplate_command)
 
 
 @app.command()

@@ -1,0 +1,192 @@
+"""Rows of data files with the facts of their media taken from shards that were made of them, not from the media.
+
+Sizes, orientations and chosen frames are all that rules and tokens need of a medium, and shards keep them. What the
+rules about media themselves said (a palette, a wrong ending) is taken over from the ledger by its codes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dataprep.errors import ShardError
+from dataprep.findings import Finding, Severity
+from dataprep.media.image_header import ImageHeader
+from dataprep.media.index import MediaFacts, MediaIndex
+from dataprep.media.video import VideoHeader, choose_frames
+from dataprep.records import MediaRef, Record
+from dataprep.rules.base import CheckedRow, Level
+from dataprep.rules.runner import FOR_CONVERSION, UP_TO_MEDIA, CheckerSet, RowChecker
+from dataprep.rules.table import RULES
+from dataprep.shards.arrow_file import ArrowTable
+from dataprep.shards.columns import numbers
+from dataprep.shards.format import KIND_FRAME, MEDIA_SCHEMA
+from dataprep.shards.reader import Shards
+from dataprep.shards.samples import Sample, SampleImage
+from dataprep.sources import RawRow
+
+_SAID_BY_MEDIA = frozenset(c for c, rule in RULES.items() if c[0] in "MV" and rule.level == Level.MEDIA)
+_ORDER = {code: (RULES[code].level, number) for number, code in enumerate(RULES)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Headers:
+    """Format, width, height and orientation of every medium, by its number."""
+
+    formats: list[str]
+    facts: NDArray[np.int32]
+
+    def image(self, number: int) -> ImageHeader:
+        width, height, orientation = self.facts[number].tolist()
+        return ImageHeader(self.formats[number].upper(), width, height, orientation)
+
+
+def _read_headers(shards: Shards) -> _Headers:
+    formats: list[str] = []
+    facts = [np.zeros((0, 3), dtype=np.int32)]
+    for entry in shards.manifest.media_shards:
+        table = ArrowTable(shards.directory / entry.file, MEDIA_SCHEMA, entry.rows)
+        for batch in table.batches():
+            formats += batch.column("format").to_pylist()
+            columns = [numbers(batch.column(name)) for name in ("width", "height", "orientation")]
+            facts.append(np.stack(columns, axis=1).astype(np.int32))
+    return _Headers(formats, np.concatenate(facts))
+
+
+class _StoredMedia(MediaIndex):
+    """Answers for one row at a time, in the order in which its media are asked for."""
+
+    def __init__(self, headers: _Headers) -> None:
+        super().__init__(Path.cwd())
+        self._headers = headers
+        self._place = ""
+        self._images: list[SampleImage] = []
+        self._videos: list[list[SampleImage]] = []
+
+    def begin(self, sample: Sample) -> None:
+        """Answer for the row of a sample from now on."""
+        self._place = f"{sample.source_file}:{sample.source_line}"
+        self._images = [image for image in sample.images if image.kind != KIND_FRAME]
+        frames = [image for image in sample.images if image.kind == KIND_FRAME]
+        count = 1 + max((frame.video for frame in frames), default=-1)
+        self._videos = [[frame for frame in frames if frame.video == number] for number in range(count)]
+
+    def end(self) -> None:
+        """Make sure that the row asked for all of its media.
+
+        Raises:
+            ShardError: If it did not.
+        """
+        if self._images or self._videos:
+            raise self._disagrees()
+
+    def look_up(self, ref: MediaRef) -> MediaFacts:
+        """Return the facts of the row's next image or video."""
+        stored = self._images if ref.kind == "image" else self._videos
+        if not stored:
+            raise self._disagrees()
+        if ref.kind == "image":
+            return MediaFacts(ref=ref, header=self._headers.image(self._images.pop(0).media))
+        return MediaFacts(ref=ref, video=_video_of(self._videos.pop(0)))
+
+    def split_joined(self, record: Record) -> Record:
+        """Return the record with paths that a bare text joins by commas taken apart, where the sample has so many."""
+        return replace(
+            record,
+            images=_take_apart(record.images, len(self._images)),
+            videos=_take_apart(record.videos, len(self._videos)),
+        )
+
+    def _disagrees(self) -> ShardError:
+        return ShardError(f"{self._place}: the row names other media than its sample has; convert the data again")
+
+
+def _take_apart(refs: tuple[MediaRef, ...], wanted: int) -> tuple[MediaRef, ...]:
+    bare = next((ref for ref in refs if ref.field in ("images", "videos") and "," in ref.source), None)
+    if bare is None or len(refs) == wanted:
+        return refs
+    joined = [MediaRef(bare.kind, part.strip(), bare.field, is_joined=True) for part in bare.source.split(",")]
+    return tuple(new for ref in refs for new in (joined if ref is bare else [ref]))
+
+
+def _video_of(frames: Sequence[SampleImage]) -> VideoHeader:
+    """Return a header for which the same frames are chosen."""
+    indices = [frame.frame_index for frame in frames]
+    last, count = indices[-1], len(indices)
+    for num_frames in range(last + 1, 2 * last + 2 * count + 2):
+        if choose_frames(num_frames, num_segments=count) == indices:
+            return VideoHeader("mp4", frames[0].width, frames[0].height, num_frames, 0.0)
+    raise ShardError(f"no video has the chosen frames {indices}; convert the data again")
+
+
+class StoredRowChecker:
+    """Checks rows that became samples, with another tokenizer or template; reads no media."""
+
+    def __init__(self, shards: Shards, checkers: CheckerSet) -> None:
+        """Begin.
+
+        Args:
+            shards: What the rows became.
+            checkers: Made for the new model and options, up to the level of tokens.
+        """
+        self._shards = shards
+        self._checkers = checkers
+        self._media = _StoredMedia(_read_headers(shards))
+        self._by_file: dict[str, tuple[RowChecker, RowChecker]] = {}
+
+    def check(self, raws: Sequence[RawRow], samples: Sequence[Sample]) -> list[CheckedRow]:
+        """Return the rows of one data file, measured, with all findings but those of media; they need no look.
+
+        Raises:
+            ShardError: If a row names other media than its sample has.
+        """
+        if not raws:
+            return []
+        before, tokens = self._for_file(raws[0].location.path)
+        rows = []
+        for raw, sample in zip(raws, samples, strict=True):
+            self._media.begin(sample)
+            row = before.check(raw)
+            if row.record is not None:
+                self._media.end()
+            rows.append(row)
+        return tokens.check_all(raws, rows)
+
+    def _for_file(self, path: str) -> tuple[RowChecker, RowChecker]:
+        if path not in self._by_file:
+            usual = self._checkers.for_file(path)
+            kept = {code: severity for code, severity in usual.severities.items() if code not in _SAID_BY_MEDIA}
+            self._by_file[path] = (
+                RowChecker(usual.context, media=self._media, levels=UP_TO_MEDIA, severities=kept),
+                RowChecker(
+                    usual.context,
+                    media=self._media,
+                    levels=FOR_CONVERSION,
+                    encoder=self._checkers.encoder,
+                    severities=kept,
+                ),
+            )
+        return self._by_file[path]
+
+
+def add_media_findings(row: CheckedRow, codes: Sequence[str]) -> None:
+    """Give a row the findings about its media that an earlier ledger names, in the order of a conversion."""
+    row.findings += _media_findings(row, codes)
+    row.findings.sort(key=lambda finding: (finding.severity.rank, _ORDER[finding.code]))
+
+
+def _media_findings(row: CheckedRow, codes: Sequence[str]) -> Iterator[Finding]:
+    for code in codes:
+        if code in _SAID_BY_MEDIA:
+            yield Finding(
+                code=code,
+                name=RULES[code].name,
+                severity=Severity.WARNING if RULES[code].severity is Severity.ERROR else RULES[code].severity,
+                location=row.raw.location,
+                field="",
+                message="as found when the shards were first made",
+            )
