@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 
-from dataprep.cli_options import ForModel, Format, Jobs
+from dataprep.cli_options import Format, ForModel, Jobs
 
 if TYPE_CHECKING:
     from dataprep.conversion import BadRowsError

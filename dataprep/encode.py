@@ -333,7 +333,7 @@ class Encoder:
         return keep_last_answers(labels, np.array([0, len(labels)]))
 
 
-def make_encoder(  # noqa: PLR0913 - each is an option of the command line
+def make_encoder(
     model_type: str,
     model_dir: Path,
     *,

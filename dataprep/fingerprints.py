@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shlex
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -223,7 +223,7 @@ def compare(a: Contract, b: Contract, parts: Iterable[str] = PARTS) -> tuple[Dif
         b: The other side; what it does not say cannot differ.
         parts: The parts to look at.
     """
-    words = {
+    words: dict[str, Callable[[Contract, Contract], list[str]]] = {
         "tokenizer": _tokenizer_words,
         "template": _template_words,
         "tiling": _tiling_words,

@@ -28,6 +28,7 @@ from dataprep.shards.manifest import (
 )
 from dataprep.shards.writer import ShardFile
 
+
 def build_manifest(
     state: AssemblyState,
     plan: ShardPlan,

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -49,6 +50,7 @@ from dataprep.shards.samples import LedgerRow, Reject
 from dataprep.shards.writer import ShardFile
 from dataprep.sources import RawRow, read_rows
 from dataprep.stored_rows import StoredRowChecker, add_media_findings
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RetemplateConfig:
@@ -152,16 +154,15 @@ def retemplate(
 
 
 def _options(manifest: Manifest, config: RetemplateConfig) -> ConvertConfig:
-    def chosen(name: str) -> object:
+    def chosen(name: str) -> Any:
         value = getattr(config, name)
         return getattr(manifest, name) if value is None else value
 
-    given = {name: chosen(name) for name in ("model_type", "max_length", "max_num", "box_style", "loss_mask", "system")}
-    kept = {name: getattr(manifest, name) for name in ("special_text", "exif", "missing_image_tag", "video_frames")}
-    return ConvertConfig(  # type: ignore[arg-type]
-        **given, **kept, model=config.model, media=manifest.media_mode, on_bad=config.on_bad,
-        max_bad_ratio=config.max_bad_ratio, jobs=config.jobs, no_cache=True,
-    )  # fmt: skip
+    names = ("model_type", "max_length", "max_num", "box_style", "loss_mask", "system")
+    given: dict[str, Any] = {name: chosen(name) for name in names}
+    given |= {name: getattr(manifest, name) for name in ("special_text", "exif", "missing_image_tag", "video_frames")}
+    given |= {name: getattr(config, name) for name in ("model", "on_bad", "max_bad_ratio", "jobs")}
+    return ConvertConfig(**given, media=manifest.media_mode, no_cache=True)
 
 
 def _check_sources(root: Path, sources: Sequence[SourceEntry], progress: Progress) -> None:
@@ -273,7 +274,9 @@ def _plan_task(state: _Replanner, task: _Task) -> Part:
             continue
         row, sample = next(checked)
         if row.value is None or hash_row(row.value) != entry.row_hash:
-            raise SourceError(f"{row.raw.location}: not the row that the ledger has; leave data files alone during a run")
+            raise SourceError(
+                f"{row.raw.location}: not the row that the ledger has; leave data files alone during a run"
+            )
         add_media_findings(row, entry.codes)
         builder.numbers = [image.media for image in sample.images]
         builder.add(row, entry.split)

@@ -1,4 +1,4 @@
-"""Make shards out of other shards: a folder that becomes complete with its manifest, and files taken over as they are."""
+"""Make shards out of others: a folder that becomes complete with its manifest, and files taken over as they are."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ from dataprep.templates import TEMPLATES
 from dataprep.tokenization import TextTokenizer, load_tokenizer
 from infer.contract import check_model, check_run
 from infer.engine import GenerationSettings, Prompt, generate, prompt_ids
-from infer.errors import ModelError, ModelMismatchError, SampleError
+from infer.errors import ModelError, SampleError
 from infer.inputs import TileReader, check_sample
 from infer.metrics.boxes import score_boxes
 from infer.metrics.exact_match import is_exact_match

@@ -241,13 +241,9 @@ def test_a_run_that_stopped_is_made_again(shards: Path, folder: Path, tmp_path: 
     assert read_files(tmp_path / "b") == fresh(folder, tmp_path / "c")
 
 
-def test_the_command(
-    shards: Path, folder: Path, tmp_path: Path, call: Callable[..., tuple[int, str, str]]
-) -> None:
+def test_the_command(shards: Path, folder: Path, tmp_path: Path, call: Callable[..., tuple[int, str, str]]) -> None:
     tokenizer = GOLDENS / "tokenizer_bos"
-    code, out, err = call(
-        "retemplate", shards, "--for", "internvl2-4b", "--model", tokenizer, "--out", tmp_path / "b"
-    )
+    code, out, err = call("retemplate", shards, "--for", "internvl2-4b", "--model", tokenizer, "--out", tmp_path / "b")
     assert (code, err) == (0, "")
     assert "26 rows in = 24 converted" in out
     assert read_files(tmp_path / "b") == fresh(folder, tmp_path / "c")

@@ -53,7 +53,7 @@ def test_another_tokenizer_is_told(shards: Shards, goldens: Path) -> None:
     other = goldens / "tokenizer_bos"
     with pytest.raises(ContractError, match="shards does not fit the model: tokenizer: its fingerprint is") as caught:
         check_model(other, load_tokenizer(other), shards)
-    assert f"retemplate {shards.directory} --for internvl2-1b --model {other}" in caught.value.repair
+    assert f"retemplate {shards.directory} --for internvl2-8b --model {other}" in caught.value.repair
 
 
 def test_shards_of_the_same_run_fit_it(shards: Shards, model_dir: Path, tmp_path: Path) -> None:

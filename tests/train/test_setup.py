@@ -45,7 +45,7 @@ def test_resume_auto_starts_where_nothing_is(config: TrainConfig) -> None:
 def test_a_missing_model_or_another_tokenizer_is_refused(config: TrainConfig, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="does not exist"):
         build(replace(config, model=str(tmp_path / "nowhere")))
-    with pytest.raises(ContractError, match="does not fit the model: tokenizer: .*; repair it with: dataprep retempl"):
+    with pytest.raises(ContractError, match=r"does not fit the model: tokenizer: .*; repair it with: dataprep retempl"):
         build(replace(config, shards=(str(make_shards(tmp_path / "other")),)))
 
 
