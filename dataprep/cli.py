@@ -90,6 +90,12 @@ def convert(
     video_frames: Frames = 8,
     on_bad: OnBad = "error",
     max_bad_ratio: Annotated[float, typer.Option(help="Largest share of bad rows that skip accepts.")] = 0.05,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Apply safe fixes to rows; the data files stay as they are.")
+    ] = False,
+    drop_duplicates: Annotated[
+        bool, typer.Option("--drop-duplicates", help="Leave out rows that repeat an earlier one, media included.")
+    ] = False,
     split: Annotated[str | None, typer.Option(help="Draw a split by media content, such as val=0.01.")] = None,
     val: Annotated[list[str] | None, typer.Option(help="Data file of the split val; may be repeated.")] = None,
     allow_urls: AllowUrls = False,
@@ -107,9 +113,9 @@ def convert(
         model_type=for_model, model=model, max_length=max_length, max_num=max_num, loss_mask=loss_mask,
         media=media, media_root=media_root, system=system, box_style=box_style, missing_image_tag=missing_image_tag,
         special_text=special_text, exif=exif, video_frames=video_frames, on_bad=on_bad,
-        max_bad_ratio=max_bad_ratio, split=split, val=tuple(val or ()), allow_urls=allow_urls,
-        allow_private_urls=allow_private_urls, allow_outside_root=allow_outside_root, cache=cache,
-        no_cache=no_cache, jobs=jobs,
+        max_bad_ratio=max_bad_ratio, fix=fix, drop_duplicates=drop_duplicates, split=split,
+        val=tuple(val or ()), allow_urls=allow_urls, allow_private_urls=allow_private_urls,
+        allow_outside_root=allow_outside_root, cache=cache, no_cache=no_cache, jobs=jobs,
     )  # fmt: skip
     _convert(paths, out, config, output)
 

@@ -179,6 +179,10 @@ class ConvertConfig(RowConfig):
     """``error`` ends the run if any row is bad; ``skip`` puts bad rows into the rejects."""
     max_bad_ratio: float = 0.05
     """Largest share of bad rows that ``skip`` accepts, 0..1."""
+    fix: bool = False
+    """Apply safe fixes to rows, as lint does; the data files stay as they are."""
+    drop_duplicates: bool = False
+    """Leave out rows that say what an earlier row says, about the same media."""
     split: str | None = None
     """``NAME=SHARE``: a split to draw from the rows by the content of their media; None draws none."""
     val: tuple[str, ...] = ()

@@ -33,6 +33,7 @@ from dataprep.assembly import (
 from dataprep.blocks import cut_chunks
 from dataprep.config import ConvertConfig
 from dataprep.data_files import expand_paths
+from dataprep.duplicates import drop_duplicates
 from dataprep.encode import Encoder
 from dataprep.errors import ConfigError, DataprepError, SourceError
 from dataprep.manifests import build_manifest
@@ -153,6 +154,8 @@ def _run(
     with open_pool(build=_build_of(recipe, state.parts, config.jobs), jobs=config.jobs) as pool:
         parts = list(pool.run_ordered(plan_chunk, reader.chunks()))
         _refuse_bad_rows(parts, config)
+        if config.drop_duplicates:
+            parts = drop_duplicates(state.parts, parts)
         plan = plan_shards(parts)
         written = _write_shards(state, plan, parts, pool=pool, progress=progress)
     listed = (source_root, reader.entries)

@@ -122,11 +122,13 @@ def _ledger_totals(parts: Sequence[Part]) -> LedgerTotals:
         by_code.update(part.by_code)
     num_rows = sum(part.num_rows for part in parts)
     num_rejected = sum(part.num_rejected for part in parts)
+    num_repaired = sum(part.num_repaired for part in parts)
+    num_duplicates = sum(part.num_duplicates for part in parts)
     return LedgerTotals(
         rows_in=num_rows,
-        converted=num_rows - num_rejected,
-        repaired=0,
+        converted=num_rows - num_rejected - num_repaired - num_duplicates,
+        repaired=num_repaired,
         rejected=num_rejected,
-        duplicate=0,
+        duplicate=num_duplicates,
         by_code=dict(sorted(by_code.items())),
     )

@@ -32,21 +32,20 @@ from dataprep.assembly import (
 from dataprep.blocks import cut_chunks
 from dataprep.config import ConvertConfig
 from dataprep.conversion import BadRowsError
-from dataprep.errors import SourceError
+from dataprep.errors import ShardError, SourceError
 from dataprep.manifests import build_manifest
 from dataprep.parts import Chunk, Part
-from dataprep.planning import PartBuilder, Planner, PlanRecipe
+from dataprep.planning import PartBuilder, Planner, PlanRecipe, hash_checked
 from dataprep.pool import open_pool
-from dataprep.records import hash_row
 from dataprep.remasking import absolute_media_root
 from dataprep.rewriting import Progress, check_file, new_directory, open_source, take_over
 from dataprep.rules.base import CheckedRow
-from dataprep.shards.format import LEDGER_NAME, REJECTED, REJECTS_NAME, SAMPLE_OUTCOMES
+from dataprep.shards.format import CONVERTED, DUPLICATE, LEDGER_NAME, REJECTED, REJECTS_NAME, SAMPLE_OUTCOMES
 from dataprep.shards.ledger import LedgerEntry, entries_of, open_ledger
 from dataprep.shards.locking import build_in_worker
 from dataprep.shards.manifest import Manifest, MediaShard, SourceEntry, write_manifest
 from dataprep.shards.reader import Shards, open_shards
-from dataprep.shards.samples import LedgerRow, Reject
+from dataprep.shards.samples import LedgerRow, Reject, Sample
 from dataprep.shards.writer import ShardFile
 from dataprep.sources import RawRow, read_rows
 from dataprep.stored_rows import StoredRowChecker, add_media_findings
@@ -237,6 +236,10 @@ class _Replanner:
         for entry in shards.manifest.sample_shards:
             self.starts.append(self.starts[-1] + entry.rows)
 
+    def sample(self, entry: LedgerEntry) -> Sample:
+        """Return the sample that a row became."""
+        return self.shards[self.starts[entry.shard] + entry.row_in_shard]
+
 
 class _Builder(PartBuilder):
     """Collects rows whose media have their numbers already."""
@@ -246,6 +249,7 @@ class _Builder(PartBuilder):
     def take(self, entry: LedgerEntry, reject: Reject | None) -> None:
         """Take over a row that became no sample."""
         row = LedgerRow(entry.source_file, entry.source_line, entry.row_hash, entry.outcome, entry.codes)
+        self.num_duplicates += entry.outcome == DUPLICATE
         for code in entry.codes:
             self.by_code[code] = self.by_code.get(code, 0) + 1
         self.ledger.append(row)
@@ -264,23 +268,43 @@ def _media_numbers(part: Part) -> NDArray[np.int64]:
 def _plan_task(state: _Replanner, task: _Task) -> Part:
     chunk, rejects = task.chunk, iter(task.rejects)
     pairs = list(zip(chunk.rows, task.entries, strict=True))
-    kept = [(raw, entry) for raw, entry in pairs if entry.outcome in SAMPLE_OUTCOMES]
-    samples = [state.shards[state.starts[entry.shard] + entry.row_in_shard] for _, entry in kept]
-    checked = zip(state.checker.check([raw for raw, _ in kept], samples), samples, strict=True)
+    plain = [(raw, state.sample(entry)) for raw, entry in pairs if entry.outcome == CONVERTED]
+    checked = iter(state.checker.check([raw for raw, _ in plain], [sample for _, sample in plain]))
     builder = _Builder(state.planner, chunk, f"part-{chunk.number:06d}")
-    for _, entry in pairs:
+    for raw, entry in pairs:
+        repairs: tuple[str, ...] = ()
         if entry.outcome not in SAMPLE_OUTCOMES:
             builder.take(entry, next(rejects) if entry.outcome == REJECTED else None)
             continue
-        row, sample = next(checked)
-        if row.value is None or hash_row(row.value) != entry.row_hash:
-            raise SourceError(
-                f"{row.raw.location}: not the row that the ledger has; leave data files alone during a run"
-            )
-        add_media_findings(row, entry.codes)
+        sample = state.sample(entry)
+        if entry.outcome == CONVERTED:
+            row = next(checked)
+            add_media_findings(row, entry.codes)
+        else:
+            row, repairs = _repair_again(state, raw, sample)
+        if row.value is None or hash_checked(row) != entry.row_hash:
+            raise SourceError(f"{raw.location}: not the row that the ledger has; leave data files alone during a run")
         builder.numbers = [image.media for image in sample.images]
-        builder.add(row, entry.split)
+        builder.add(row, repairs, entry.split)
     return builder.write()
+
+
+def _repair_again(state: _Replanner, raw: RawRow, sample: Sample) -> tuple[CheckedRow, tuple[str, ...]]:
+    """Repair a row as its conversion did. Of such rows, which should be few, the headers of media are read."""
+    row, repairs = state.planner.repair(state.planner.check([raw])[0])
+    sizes = [(image.width, image.height) for image in sample.images]
+    if repairs:
+        assert row.layout is not None
+        is_same = [(image.width, image.height) for image in row.layout.images] == sizes
+    else:
+        # Too long for this model, say; but then media must have been there to tell.
+        is_same = row.has_errors and not any(finding.code[0] in "MV" for finding in row.findings)
+    if not is_same:
+        raise ShardError(
+            f"{raw.location}: this row was repaired in conversion, and its media are not what they were; "
+            "convert the data again with --fix"
+        )
+    return row, repairs
 
 
 def _write_task(state: _Replanner, task: tuple[AssemblyState, SamplesTask]) -> ShardFile:

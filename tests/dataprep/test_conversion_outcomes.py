@@ -1,0 +1,258 @@
+"""Rows that conversion repairs and rows that it leaves out: the same ones whatever the number of workers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dataprep import convert, ledger, open_shards, verify
+from dataprep.baseline import Baseline
+from dataprep.config import LintConfig
+from dataprep.fixing import fix_file
+from dataprep.retemplating import RetemplateConfig, retemplate
+from dataprep.shards.stories import why
+from tests.dataprep.conversions import (
+    GOLDENS,
+    encode_png,
+    image_row,
+    make_options,
+    read_files,
+    read_ledger,
+    read_rejects,
+    text_row,
+    write_png,
+    write_rows,
+)
+
+pytestmark = pytest.mark.usefixtures("small_chunks_and_shards")
+
+
+def outcomes(folder: Path) -> list[str]:
+    return [row["outcome"] for row in read_ledger(folder)]
+
+
+# Repaired
+
+
+def write_mendable(folder: Path) -> str:
+    """Write rows that are fine, rows that safe fixes mend, and rows that they do not."""
+    write_png(folder / "a.png", (1, 2, 3), (48, 24))
+    rows: list[Any] = [
+        text_row(1),
+        '{"query": "comma", "response": "r",}',
+        image_row("A.PNG"),
+        image_row("a.png", "a.png") | {"query": "<image>one tag"},
+        image_row("a.png") | {"images": ["a.png", ""]},
+        '{"query": "cut',
+        image_row("gone.png") | {"query": "<iamge>both"},
+        {"query": "text", "response": 3},
+    ]
+    return write_rows(folder / "rows.jsonl", rows)
+
+
+@pytest.fixture(scope="module")
+def mendable(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("mendable")
+    write_mendable(folder)
+    return folder
+
+
+SKIP = {"on_bad": "skip", "max_bad_ratio": 1.0}
+
+
+@pytest.mark.parametrize("media", ["embed", "link"])
+def test_safe_fixes_are_applied_on_the_way(mendable: Path, tmp_path: Path, media: str) -> None:
+    source = str(mendable / "rows.jsonl")
+    manifest = convert([source], tmp_path / "out", make_options(**SKIP, fix=True, media=media))
+    expected = ["converted", "repaired", "repaired", "repaired", "repaired", "rejected", "rejected", "repaired"]
+    assert outcomes(tmp_path / "out") == expected
+    assert (manifest.ledger.converted, manifest.ledger.repaired, manifest.ledger.rejected) == (1, 5, 2)
+    rows = read_ledger(tmp_path / "out")
+    assert [row["codes"][0] for row in rows if row["outcome"] == "repaired"] == ["P001", "M301", "T202", "T206", "S104"]
+    assert verify(tmp_path / "out").problems == ()
+    assert ledger(tmp_path / "out").ok
+
+
+def test_without_the_option_nothing_is_repaired(mendable: Path, tmp_path: Path) -> None:
+    manifest = convert([str(mendable / "rows.jsonl")], tmp_path / "out", make_options(**SKIP))
+    assert (manifest.ledger.repaired, manifest.ledger.converted) == (0, 2)
+
+
+def test_a_repaired_row_becomes_what_its_fixed_file_becomes(mendable: Path, tmp_path: Path) -> None:
+    """Lint's --fix and then convert give the samples that convert --fix gives."""
+    source = str(mendable / "rows.jsonl")
+    fixed = mendable / "fixed.jsonl"
+    config = LintConfig(model_type="internvl2-1b")
+    fix_file(source, config, unsafe=False, baseline=Baseline(()), fixed_path=fixed)
+    convert([source], tmp_path / "a", make_options(**SKIP, fix=True))
+    convert([str(fixed)], tmp_path / "b", make_options(**SKIP))
+    a, b = list(open_shards(tmp_path / "a")), list(open_shards(tmp_path / "b"))
+    assert [sample.input_ids.tolist() for sample in a] == [sample.input_ids.tolist() for sample in b]
+    assert [sample.source_line for sample in a] == [1, 2, 3, 4, 5, 8]
+    assert [row["row_hash"] for row in read_ledger(tmp_path / "a")] != [
+        row["row_hash"] for row in read_ledger(tmp_path / "b")
+    ], "the ledger names rows by what their file says"
+
+
+def test_a_row_that_fixes_do_not_save_is_rejected_as_it_was_found(mendable: Path, tmp_path: Path) -> None:
+    convert([str(mendable / "rows.jsonl")], tmp_path / "fix", make_options(**SKIP, fix=True))
+    convert([str(mendable / "rows.jsonl")], tmp_path / "plain", make_options(**SKIP))
+    plain = {entry["source_line"]: entry for entry in read_rejects(tmp_path / "plain")}
+    for entry in read_rejects(tmp_path / "fix"):
+        assert entry == plain[entry["source_line"]]
+
+
+@pytest.mark.parametrize("options", [{"fix": True}, {"fix": True, "drop_duplicates": True}, {"drop_duplicates": True}])
+def test_workers_and_interruptions_change_nothing(mendable: Path, tmp_path: Path, options: dict[str, bool]) -> None:
+    rows = (mendable / "rows.jsonl").read_text(encoding="utf-8").splitlines()
+    source = write_rows(mendable / "twice.jsonl", [*rows, *rows[::-1], *rows])
+    config = make_options(**SKIP, **options)
+    convert([source], tmp_path / "reference", config)
+    convert([source], tmp_path / "two", make_options(**SKIP, **options, jobs=2))
+
+    class KilledError(Exception):
+        pass
+
+    def die(stage: str, done: int, total: int) -> None:
+        if stage == "sample shards":
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        convert([source], tmp_path / "killed", config, progress=die)
+    convert([source], tmp_path / "killed", config)
+    expected = read_files(tmp_path / "reference")
+    assert read_files(tmp_path / "two") == read_files(tmp_path / "killed") == expected
+    assert verify(tmp_path / "reference").problems == ()
+
+
+def test_a_file_that_takes_the_wanted_name_is_taken_up(tmp_path: Path) -> None:
+    """A part that rests on a fix is made anew when the file that was missing is there."""
+    write_png(tmp_path / "a.png", (1, 2, 3))
+    source = write_rows(tmp_path / "rows.jsonl", [image_row("A.PNG")])
+
+    class KilledError(Exception):
+        pass
+
+    def die(stage: str, done: int, total: int) -> None:
+        raise KilledError
+
+    with pytest.raises(KilledError):
+        convert([source], tmp_path / "out", make_options(fix=True), progress=die)
+    write_png(tmp_path / "A.PNG", (9, 9, 9))
+    manifest = convert([source], tmp_path / "out", make_options(fix=True))
+    assert (manifest.ledger.converted, manifest.ledger.repaired) == (1, 0)
+    shards = open_shards(tmp_path / "out")
+    assert shards.read_media(shards.media(0)) == (tmp_path / "A.PNG").read_bytes()
+
+
+# Duplicates
+
+
+def write_repeated(folder: Path) -> list[str]:
+    """Write two data files with rows that repeat one another, in one folder and across folders."""
+    write_png(folder / "a.png", (1, 2, 3))
+    write_png(folder / "b.png", (1, 2, 3))
+    write_png(folder / "sub" / "a.png", (7, 7, 7))
+    shuffled = dict(reversed(list(text_row(1).items())))
+    first = [text_row(1), text_row(2), image_row("a.png"), text_row(1), image_row("b.png"), image_row("gone.png")]
+    first += [shuffled, text_row(1) | {"id": 7}, image_row("a.png"), image_row("gone.png")]
+    second = [text_row(2), image_row("a.png"), image_row("a.png"), text_row(3)]
+    paths = [write_rows(folder / "rows.jsonl", first), write_rows(folder / "sub" / "rows.jsonl", second)]
+    (folder / "rows.jsonl").write_text(
+        Path(paths[0]).read_text().replace('"query": "What is 2', '"query":  "What is 2')
+    )
+    return paths
+
+
+def test_rows_that_repeat_an_earlier_one_are_left_out(tmp_path: Path) -> None:
+    paths = write_repeated(tmp_path)
+    manifest = convert(paths, tmp_path / "out", make_options(**SKIP, drop_duplicates=True))
+    c, r, d = "converted", "rejected", "duplicate"
+    assert outcomes(tmp_path / "out") == [c, c, c, d, c, r, d, c, d, r, d, c, d, c]
+    assert (manifest.ledger.converted, manifest.ledger.duplicate, manifest.ledger.rejected) == (7, 5, 2)
+    assert len(open_shards(tmp_path / "out")) == 7
+    assert verify(tmp_path / "out").problems == ()
+    assert ledger(tmp_path / "out").ok
+
+
+def test_a_duplicate_names_the_row_that_it_repeats(tmp_path: Path) -> None:
+    convert(write_repeated(tmp_path), tmp_path / "out", make_options(**SKIP, drop_duplicates=True))
+    for place, kept in {
+        "rows.jsonl:4": ("rows.jsonl", 1),
+        "rows.jsonl:7": ("rows.jsonl", 1),
+        "sub/rows.jsonl:1": ("rows.jsonl", 2),
+        "sub/rows.jsonl:3": ("sub/rows.jsonl", 2),
+    }.items():
+        (story,) = why(tmp_path / "out", f"{tmp_path}/{place}")
+        assert story.entry.outcome == "duplicate"
+        assert story.kept is not None
+        assert (story.kept.source_file, story.kept.source_line) == kept
+
+
+def test_without_the_option_every_row_stays(tmp_path: Path) -> None:
+    manifest = convert(write_repeated(tmp_path), tmp_path / "out", make_options(**SKIP))
+    assert (manifest.ledger.converted, manifest.ledger.duplicate) == (12, 0)
+
+
+def test_what_is_left_is_what_a_file_without_them_gives(tmp_path: Path) -> None:
+    rows = [text_row(number % 7) for number in range(40)] + [image_row("a.png")] * 3
+    write_png(tmp_path / "a.png", (1, 2, 3))
+    twice = write_rows(tmp_path / "twice.jsonl", rows)
+    once = write_rows(tmp_path / "once.jsonl", [text_row(number) for number in range(7)] + [image_row("a.png")])
+    convert([twice], tmp_path / "a", make_options(drop_duplicates=True))
+    convert([once], tmp_path / "b", make_options())
+    a, b = open_shards(tmp_path / "a"), open_shards(tmp_path / "b")
+    assert [sample.input_ids.tolist() for sample in a] == [sample.input_ids.tolist() for sample in b]
+    assert a.manifest.splits["train"].tokens == b.manifest.splits["train"].tokens
+    assert a.num_media == b.num_media == 1
+    assert a.manifest.lengths == b.manifest.lengths
+
+
+@pytest.mark.parametrize("media", ["embed", "link"])
+def test_equal_rows_about_other_media_are_no_duplicates(tmp_path: Path, media: str) -> None:
+    paths = []
+    for name, colour in (("x", 1), ("y", 1), ("z", 2)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.png").write_bytes(encode_png((colour, colour, colour)))
+        paths.append(write_rows(tmp_path / name / "rows.jsonl", [image_row("a.png")]))
+    convert(paths, tmp_path / "out", make_options(media=media, drop_duplicates=True))
+    # Linked files are told apart by their paths: nobody has read what is in them.
+    expected = ["converted", "duplicate", "converted"] if media == "embed" else ["converted"] * 3
+    assert outcomes(tmp_path / "out") == expected
+
+
+def test_a_split_may_lose_all_of_its_rows(tmp_path: Path) -> None:
+    train = write_rows(tmp_path / "train.jsonl", [text_row(1), text_row(2)])
+    val = write_rows(tmp_path / "val.jsonl", [text_row(2), text_row(1)])
+    manifest = convert([train], tmp_path / "out", make_options(val=(val,), drop_duplicates=True))
+    assert list(manifest.splits) == ["train"]
+    assert manifest.ledger.duplicate == 2
+    assert verify(tmp_path / "out").problems == ()
+
+
+def test_both_outcomes_survive_retemplating(mendable: Path, tmp_path: Path) -> None:
+    rows = (mendable / "rows.jsonl").read_text(encoding="utf-8").splitlines()
+    source = write_rows(mendable / "again.jsonl", rows + rows)
+    options = {**SKIP, "fix": True, "drop_duplicates": True}
+    convert([source], tmp_path / "a", make_options(**options))
+    other = GOLDENS / "tokenizer_bos"
+    retemplate(tmp_path / "a", tmp_path / "b", RetemplateConfig(model=other, model_type="internvl2-4b"))
+    convert([source], tmp_path / "c", make_options(**options, model_type="internvl2-4b", model=other))
+    assert read_files(tmp_path / "b") == read_files(tmp_path / "c")
+    assert {"repaired", "duplicate", "rejected", "converted"} == set(outcomes(tmp_path / "b"))
+
+
+def test_the_command(mendable: Path, tmp_path: Path, call: Callable[..., tuple[int, str, str]]) -> None:
+    rows = (mendable / "rows.jsonl").read_text(encoding="utf-8").splitlines()
+    source = write_rows(mendable / "command.jsonl", rows[:5] * 2)
+    code, out, err = call(
+        "convert", source, "--for", "internvl2-1b", "--model", make_options().model, "--out", tmp_path / "out",
+        "--fix", "--drop-duplicates", "--format", "json",
+    )  # fmt: skip
+    assert (code, err) == (0, "")
+    told = json.loads(out)["ledger"]
+    assert (told["converted"], told["repaired"], told["duplicate"]) == (1, 4, 5)
