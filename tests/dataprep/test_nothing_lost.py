@@ -194,6 +194,6 @@ def test_a_folder_removed_under_two_workers(tmp_path: Path) -> None:
         if stage == "rows":
             shutil.rmtree(tmp_path / "out", ignore_errors=True)
 
-    with pytest.raises(DataprepError, match="cannot write .*No such file or directory"):
+    with pytest.raises(DataprepError, match=r"cannot write .*No such file or directory"):
         convert([source], tmp_path / "out", make_options(**SKIP, jobs=2), progress=remove)
     assert not (tmp_path / "out" / "manifest.json").exists()
