@@ -268,15 +268,19 @@ def _media_numbers(part: Part) -> NDArray[np.int64]:
 def _plan_task(state: _Replanner, task: _Task) -> Part:
     chunk, rejects = task.chunk, iter(task.rejects)
     pairs = list(zip(chunk.rows, task.entries, strict=True))
-    plain = [(raw, state.sample(entry)) for raw, entry in pairs if entry.outcome == CONVERTED]
+    samples = [state.sample(entry) if entry.outcome in SAMPLE_OUTCOMES else None for entry in task.entries]
+    plain = [
+        (raw, sample)
+        for (raw, entry), sample in zip(pairs, samples, strict=True)
+        if sample is not None and entry.outcome == CONVERTED
+    ]
     checked = iter(state.checker.check([raw for raw, _ in plain], [sample for _, sample in plain]))
     builder = _Builder(state.planner, chunk, f"part-{chunk.number:06d}")
-    for raw, entry in pairs:
+    for (raw, entry), sample in zip(pairs, samples, strict=True):
         repairs: tuple[str, ...] = ()
-        if entry.outcome not in SAMPLE_OUTCOMES:
+        if sample is None:
             builder.take(entry, next(rejects) if entry.outcome == REJECTED else None)
             continue
-        sample = state.sample(entry)
         if entry.outcome == CONVERTED:
             row = next(checked)
             add_media_findings(row, entry.codes)

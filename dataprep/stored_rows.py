@@ -6,9 +6,11 @@ rules about media themselves said (a palette, a wrong ending) is taken over from
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +20,8 @@ from dataprep.findings import Finding, Severity
 from dataprep.media.image_header import ImageHeader
 from dataprep.media.index import MediaFacts, MediaIndex
 from dataprep.media.video import VideoHeader, choose_frames
+from dataprep.plain.checks import Size
+from dataprep.plain.reader import PlainReader, is_covered_for_plain
 from dataprep.records import MediaRef, Record
 from dataprep.rules.base import CheckedRow, Level
 from dataprep.rules.runner import FOR_CONVERSION, UP_TO_MEDIA, CheckerSet, RowChecker
@@ -75,14 +79,23 @@ class _StoredMedia(MediaIndex):
         count = 1 + max((frame.video for frame in frames), default=-1)
         self._videos = [[frame for frame in frames if frame.video == number] for number in range(count)]
 
+    @property
+    def is_used_up(self) -> bool:
+        """Whether the row has asked for all of its media."""
+        return not self._images and not self._videos
+
     def end(self) -> None:
-        """Make sure that the row asked for all of its media.
+        """Make sure that the row has asked for all of its media.
 
         Raises:
-            ShardError: If it did not.
+            ShardError: If it has not.
         """
-        if self._images or self._videos:
+        if not self.is_used_up:
             raise self._disagrees()
+
+    def find(self, ref: MediaRef) -> MediaFacts:
+        """Return the facts of the row's next image or video; none, as of a medium that is not there, if it has none."""
+        return self.look_up(ref) if self._images else MediaFacts(ref=ref)
 
     def look_up(self, ref: MediaRef) -> MediaFacts:
         """Return the facts of the row's next image or video."""
@@ -123,6 +136,32 @@ def _video_of(frames: Sequence[SampleImage]) -> VideoHeader:
     raise ShardError(f"no video has the chosen frames {indices}; convert the data again")
 
 
+class _StoredPlainReader(PlainReader):
+    """Reads the rows that are plain but, perhaps, for what rules say about media alone."""
+
+    def __init__(self, path: str, checker: RowChecker, media: _StoredMedia) -> None:
+        super().__init__(path, checker)
+        self._media = media
+        self._samples: dict[int, Sample] = {}
+
+    def read_stored(self, raws: Sequence[RawRow], samples: Sequence[Sample]) -> list[CheckedRow | None]:
+        """Return what ``read`` does, with the media of these samples."""
+        self._samples = {id(raw): sample for raw, sample in zip(raws, samples, strict=True)}
+        return self.read(raws)
+
+    def _read(self, raw: RawRow, row: Any, odd_number: re.Pattern[bytes] | None) -> CheckedRow | None:
+        self._media.begin(self._samples[id(raw)])
+        checked = super()._read(raw, row, odd_number)
+        return checked if self._media.is_used_up else None
+
+    def _look_up(self, source: str) -> tuple[MediaFacts, Size | None, None]:
+        # Not remembered by its name: the next row has its own sample.
+        facts = self._media.find(MediaRef("image", source.strip(), "images"))
+        header = facts.header
+        is_upright = header is not None and header.orientation == 1
+        return facts, (header.width, header.height) if header is not None and is_upright else None, None
+
+
 class StoredRowChecker:
     """Checks rows that became samples, with another tokenizer or template; reads no media."""
 
@@ -136,7 +175,7 @@ class StoredRowChecker:
         self._shards = shards
         self._checkers = checkers
         self._media = _StoredMedia(_read_headers(shards))
-        self._by_file: dict[str, tuple[RowChecker, RowChecker]] = {}
+        self._by_file: dict[str, tuple[_StoredPlainReader | None, RowChecker, RowChecker]] = {}
 
     def check(self, raws: Sequence[RawRow], samples: Sequence[Sample]) -> list[CheckedRow]:
         """Return the rows of one data file, measured, with all findings but those of media; they need no look.
@@ -146,30 +185,32 @@ class StoredRowChecker:
         """
         if not raws:
             return []
-        before, tokens = self._for_file(raws[0].location.path)
+        reader, before, tokens = self._for_file(raws[0].location.path)
+        plain = [None] * len(raws) if reader is None else reader.read_stored(raws, samples)
         rows = []
-        for raw, sample in zip(raws, samples, strict=True):
-            self._media.begin(sample)
-            row = before.check(raw)
-            if row.record is not None:
-                self._media.end()
+        for raw, sample, row in zip(raws, samples, plain, strict=True):
+            if row is None:
+                self._media.begin(sample)
+                row = before.check(raw)
+                if row.record is not None:
+                    self._media.end()
             rows.append(row)
         return tokens.check_all(raws, rows)
 
-    def _for_file(self, path: str) -> tuple[RowChecker, RowChecker]:
+    def _for_file(self, path: str) -> tuple[_StoredPlainReader | None, RowChecker, RowChecker]:
         if path not in self._by_file:
             usual = self._checkers.for_file(path)
             kept = {code: severity for code, severity in usual.severities.items() if code not in _SAID_BY_MEDIA}
-            self._by_file[path] = (
-                RowChecker(usual.context, media=self._media, levels=UP_TO_MEDIA, severities=kept),
-                RowChecker(
-                    usual.context,
-                    media=self._media,
-                    levels=FOR_CONVERSION,
-                    encoder=self._checkers.encoder,
-                    severities=kept,
-                ),
+            before = RowChecker(usual.context, media=self._media, levels=UP_TO_MEDIA, severities=kept)
+            tokens = RowChecker(
+                usual.context,
+                media=self._media,
+                levels=FOR_CONVERSION,
+                encoder=self._checkers.encoder,
+                severities=kept,
             )
+            reader = _StoredPlainReader(path, before, self._media) if is_covered_for_plain(before) else None
+            self._by_file[path] = reader, before, tokens
         return self._by_file[path]
 
 
