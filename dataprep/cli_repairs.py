@@ -94,7 +94,8 @@ def _print(manifest: Manifest, out: Path, output: str) -> None:
     from dataprep.reports.conversion import print_conversion
 
     if output == "json":
-        sys.stdout.write(manifest.to_json())
+        sys.stdout.buffer.write(manifest.to_json().encode("utf-8", "backslashreplace"))
+        sys.stdout.buffer.flush()
         return
     from rich.console import Console
 

@@ -134,7 +134,7 @@ def _count_splits(samples: pa.Table) -> dict[str, SplitCounts]:
                 rows=len(batch),
                 tokens=int(numbers(batch.column("length")).sum()),
                 trained_tokens=int(numbers(batch.column("num_trained_tokens")).sum()),
-                tiles=int(tiles_per_row(batch).sum()),
+                tiles=int(tiles_per_row(batch.column("images")).sum()),
             )
             counts[split] = counts.get(split, SplitCounts()).plus(more)
     return counts

@@ -14,14 +14,13 @@ from dataprep.baseline import Baseline
 from dataprep.config import LintConfig
 from dataprep.fixing import fix_file
 from dataprep.retemplating import RetemplateConfig, retemplate
-from dataprep.shards.stories import why
 from tests.dataprep.conversions import (
     GOLDENS,
-    encode_png,
     image_row,
     make_options,
     read_files,
     read_ledger,
+    read_outcomes,
     read_rejects,
     text_row,
     write_png,
@@ -29,13 +28,6 @@ from tests.dataprep.conversions import (
 )
 
 pytestmark = pytest.mark.usefixtures("small_chunks_and_shards")
-
-
-def outcomes(folder: Path) -> list[str]:
-    return [row["outcome"] for row in read_ledger(folder)]
-
-
-# Repaired
 
 
 def write_mendable(folder: Path) -> str:
@@ -69,7 +61,7 @@ def test_safe_fixes_are_applied_on_the_way(mendable: Path, tmp_path: Path, media
     source = str(mendable / "rows.jsonl")
     manifest = convert([source], tmp_path / "out", make_options(**SKIP, fix=True, media=media))
     expected = ["converted", "repaired", "repaired", "repaired", "repaired", "rejected", "rejected", "repaired"]
-    assert outcomes(tmp_path / "out") == expected
+    assert read_outcomes(tmp_path / "out") == expected
     assert (manifest.ledger.converted, manifest.ledger.repaired, manifest.ledger.rejected) == (1, 5, 2)
     rows = read_ledger(tmp_path / "out")
     assert [row["codes"][0] for row in rows if row["outcome"] == "repaired"] == ["P001", "M301", "T202", "T206", "S104"]
@@ -149,91 +141,6 @@ def test_a_file_that_takes_the_wanted_name_is_taken_up(tmp_path: Path) -> None:
     assert shards.read_media(shards.media(0)) == (tmp_path / "A.PNG").read_bytes()
 
 
-# Duplicates
-
-
-def write_repeated(folder: Path) -> list[str]:
-    """Write two data files with rows that repeat one another, in one folder and across folders."""
-    write_png(folder / "a.png", (1, 2, 3))
-    write_png(folder / "b.png", (1, 2, 3))
-    write_png(folder / "sub" / "a.png", (7, 7, 7))
-    shuffled = dict(reversed(list(text_row(1).items())))
-    first = [text_row(1), text_row(2), image_row("a.png"), text_row(1), image_row("b.png"), image_row("gone.png")]
-    first += [shuffled, text_row(1) | {"id": 7}, image_row("a.png"), image_row("gone.png")]
-    second = [text_row(2), image_row("a.png"), image_row("a.png"), text_row(3)]
-    paths = [write_rows(folder / "rows.jsonl", first), write_rows(folder / "sub" / "rows.jsonl", second)]
-    (folder / "rows.jsonl").write_text(
-        Path(paths[0]).read_text().replace('"query": "What is 2', '"query":  "What is 2')
-    )
-    return paths
-
-
-def test_rows_that_repeat_an_earlier_one_are_left_out(tmp_path: Path) -> None:
-    paths = write_repeated(tmp_path)
-    manifest = convert(paths, tmp_path / "out", make_options(**SKIP, drop_duplicates=True))
-    c, r, d = "converted", "rejected", "duplicate"
-    assert outcomes(tmp_path / "out") == [c, c, c, d, c, r, d, c, d, r, d, c, d, c]
-    assert (manifest.ledger.converted, manifest.ledger.duplicate, manifest.ledger.rejected) == (7, 5, 2)
-    assert len(open_shards(tmp_path / "out")) == 7
-    assert verify(tmp_path / "out").problems == ()
-    assert ledger(tmp_path / "out").ok
-
-
-def test_a_duplicate_names_the_row_that_it_repeats(tmp_path: Path) -> None:
-    convert(write_repeated(tmp_path), tmp_path / "out", make_options(**SKIP, drop_duplicates=True))
-    for place, kept in {
-        "rows.jsonl:4": ("rows.jsonl", 1),
-        "rows.jsonl:7": ("rows.jsonl", 1),
-        "sub/rows.jsonl:1": ("rows.jsonl", 2),
-        "sub/rows.jsonl:3": ("sub/rows.jsonl", 2),
-    }.items():
-        (story,) = why(tmp_path / "out", f"{tmp_path}/{place}")
-        assert story.entry.outcome == "duplicate"
-        assert story.kept is not None
-        assert (story.kept.source_file, story.kept.source_line) == kept
-
-
-def test_without_the_option_every_row_stays(tmp_path: Path) -> None:
-    manifest = convert(write_repeated(tmp_path), tmp_path / "out", make_options(**SKIP))
-    assert (manifest.ledger.converted, manifest.ledger.duplicate) == (12, 0)
-
-
-def test_what_is_left_is_what_a_file_without_them_gives(tmp_path: Path) -> None:
-    rows = [text_row(number % 7) for number in range(40)] + [image_row("a.png")] * 3
-    write_png(tmp_path / "a.png", (1, 2, 3))
-    twice = write_rows(tmp_path / "twice.jsonl", rows)
-    once = write_rows(tmp_path / "once.jsonl", [text_row(number) for number in range(7)] + [image_row("a.png")])
-    convert([twice], tmp_path / "a", make_options(drop_duplicates=True))
-    convert([once], tmp_path / "b", make_options())
-    a, b = open_shards(tmp_path / "a"), open_shards(tmp_path / "b")
-    assert [sample.input_ids.tolist() for sample in a] == [sample.input_ids.tolist() for sample in b]
-    assert a.manifest.splits["train"].tokens == b.manifest.splits["train"].tokens
-    assert a.num_media == b.num_media == 1
-    assert a.manifest.lengths == b.manifest.lengths
-
-
-@pytest.mark.parametrize("media", ["embed", "link"])
-def test_equal_rows_about_other_media_are_no_duplicates(tmp_path: Path, media: str) -> None:
-    paths = []
-    for name, colour in (("x", 1), ("y", 1), ("z", 2)):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "a.png").write_bytes(encode_png((colour, colour, colour)))
-        paths.append(write_rows(tmp_path / name / "rows.jsonl", [image_row("a.png")]))
-    convert(paths, tmp_path / "out", make_options(media=media, drop_duplicates=True))
-    # Linked files are told apart by their paths: nobody has read what is in them.
-    expected = ["converted", "duplicate", "converted"] if media == "embed" else ["converted"] * 3
-    assert outcomes(tmp_path / "out") == expected
-
-
-def test_a_split_may_lose_all_of_its_rows(tmp_path: Path) -> None:
-    train = write_rows(tmp_path / "train.jsonl", [text_row(1), text_row(2)])
-    val = write_rows(tmp_path / "val.jsonl", [text_row(2), text_row(1)])
-    manifest = convert([train], tmp_path / "out", make_options(val=(val,), drop_duplicates=True))
-    assert list(manifest.splits) == ["train"]
-    assert manifest.ledger.duplicate == 2
-    assert verify(tmp_path / "out").problems == ()
-
-
 def test_both_outcomes_survive_retemplating(mendable: Path, tmp_path: Path) -> None:
     rows = (mendable / "rows.jsonl").read_text(encoding="utf-8").splitlines()
     source = write_rows(mendable / "again.jsonl", rows + rows)
@@ -243,7 +150,7 @@ def test_both_outcomes_survive_retemplating(mendable: Path, tmp_path: Path) -> N
     retemplate(tmp_path / "a", tmp_path / "b", RetemplateConfig(model=other, model_type="internvl2-4b"))
     convert([source], tmp_path / "c", make_options(**options, model_type="internvl2-4b", model=other))
     assert read_files(tmp_path / "b") == read_files(tmp_path / "c")
-    assert {"repaired", "duplicate", "rejected", "converted"} == set(outcomes(tmp_path / "b"))
+    assert {"repaired", "duplicate", "rejected", "converted"} == set(read_outcomes(tmp_path / "b"))
 
 
 def test_the_command(mendable: Path, tmp_path: Path, call: Callable[..., tuple[int, str, str]]) -> None:

@@ -13,9 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dataprep import convert
-from dataprep.config import RowConfig
 from dataprep.diffing import Diff, diff
-from dataprep.errors import ConfigError, SourceError
+from dataprep.errors import SourceError
 from tests.dataprep.conversions import make_options, text_row, write_png, write_rows
 from tests.factories import make_sample, make_shards
 
@@ -179,22 +178,3 @@ def test_samples_of_several_shards_have_their_own_tokens(tmp_path: Path) -> None
     found = diff(str(a), str(b))
     assert lines(found.encoded) == [7]
     assert (found.encoded["tokens"][0], found.encoded["tokens_b"][0]) == (7, 8)
-
-
-def test_tokens_of_data_files_are_counted_for_a_model(tmp_path: Path) -> None:
-    write_png(tmp_path / "a.png", (1, 2, 3))
-    image = {"query": "<image>What?", "response": "A thing.", "images": ["a.png"], "history": [["q", "a"]]}
-    a = write_rows(tmp_path / "a.jsonl", [*ROWS, image, "no json"])
-    b = write_rows(tmp_path / "b.jsonl", [*ROWS[1:], image | {"response": "Another thing."}])
-    for name, rows in (("one", a), ("two", b)):
-        convert([rows], tmp_path / name, make_options(on_bad="skip", max_bad_ratio=1.0))
-    shards = diff(str(tmp_path / "one"), str(tmp_path / "two"))
-    files = diff(a, b, make_options(max_length=3))
-    assert files.totals == shards.totals
-    assert files.removed.to_dicts() == shards.removed.to_dicts()
-    assert files.changed["tokens"].to_list() == shards.changed["tokens"].to_list()
-    mixed = diff(str(tmp_path / "one"), a, make_options(), jobs=2)
-    assert mixed.is_empty
-    assert mixed.totals[0] == mixed.totals[1]
-    with pytest.raises(ConfigError, match="no model folder; add --model"):
-        diff(a, b, RowConfig(model_type="internvl2-1b"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -176,18 +175,3 @@ def test_a_run_that_stopped_is_made_again(
 
 def die_at_the_end(*arguments: object) -> None:
     raise KeyboardInterrupt
-
-
-def test_the_command(made: Path, tmp_path: Path, call: Callable[..., tuple[int, str, str]]) -> None:
-    code, out, err = call("remask", made / "answers", "--loss-mask", "last-answer", "--out", tmp_path / "out")
-    assert (code, err) == (0, "")
-    assert "rows in = 14 converted" in out.replace("16 ", "")
-    assert read_files(tmp_path / "out") == read_files(made / "last-answer")
-    code, out, _ = call(
-        "remask", tmp_path / "out", "--loss-mask", "answers", "--out", tmp_path / "b", "--format", "json"
-    )
-    assert code == 0
-    assert out == (made / "answers" / "manifest.json").read_text(encoding="utf-8")
-    code, _, err = call("remask", made / "answers", "--loss-mask", "answers", "--out", tmp_path / "c")
-    assert code == 2
-    assert "has the loss mask answers already" in err

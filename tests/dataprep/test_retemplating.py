@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -239,17 +238,3 @@ def test_a_run_that_stopped_is_made_again(shards: Path, folder: Path, tmp_path: 
         open_shards(tmp_path / "b")
     retemplate(shards, tmp_path / "b", for_model())
     assert read_files(tmp_path / "b") == fresh(folder, tmp_path / "c")
-
-
-def test_the_command(shards: Path, folder: Path, tmp_path: Path, call: Callable[..., tuple[int, str, str]]) -> None:
-    tokenizer = GOLDENS / "tokenizer_bos"
-    code, out, err = call("retemplate", shards, "--for", "internvl2-4b", "--model", tokenizer, "--out", tmp_path / "b")
-    assert (code, err) == (0, "")
-    assert "26 rows in = 24 converted" in out
-    assert read_files(tmp_path / "b") == fresh(folder, tmp_path / "c")
-    code, _, err = call(
-        "retemplate", shards, "--for", "internvl-chat-v1_5", "--model", tokenizer, "--out", tmp_path / "d"
-    )
-    assert code == 1
-    assert "V353" in err
-    assert "2 of 26 rows are bad" in err
