@@ -66,17 +66,22 @@ def retemplate_command(
     from dataprep.conversion import BadRowsError
     from dataprep.reports.progress import count_stages
     from dataprep.retemplating import RetemplateConfig, retemplate
+    from dataprep.shards.manifest import read_manifest
 
     config = RetemplateConfig(
         model=model, model_type=for_model, max_length=max_length, max_num=max_num, system=system, box_style=box_style,
         loss_mask=loss_mask, source_root=source_root, on_bad=on_bad, max_bad_ratio=max_bad_ratio, jobs=jobs,
     )  # fmt: skip
+    num_rejected = read_manifest(shards).ledger.rejected
     try:
         with count_stages() as progress:
             manifest = retemplate(shards, out, config, progress=progress)
     except BadRowsError as error:
         _refuse(error)
     _print(manifest, out, output)
+    if num_rejected:
+        told = "1 row that was" if num_rejected == 1 else f"{num_rejected:,} rows that were"
+        print(f"{told} rejected before stay out; 'dataprep convert' would try again", file=sys.stderr)
 
 
 def _refuse(error: BadRowsError) -> NoReturn:

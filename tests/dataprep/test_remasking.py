@@ -175,3 +175,12 @@ def test_a_run_that_stopped_is_made_again(
 
 def die_at_the_end(*arguments: object) -> None:
     raise KeyboardInterrupt
+
+
+def test_labels_that_the_mask_does_not_allow_are_found(made: Path, tmp_path: Path) -> None:
+    shutil.copytree(made / "answers", tmp_path / "shards")
+    manifest = read_manifest(tmp_path / "shards")
+    write_manifest(tmp_path / "shards", replace(manifest, loss_mask="last-answer"))
+    problems = verify(tmp_path / "shards").problems
+    assert problems
+    assert all("more than the last answer carries loss in row" in problem for problem in problems)
