@@ -32,7 +32,7 @@ from dataprep.assembly import (
 from dataprep.blocks import cut_chunks
 from dataprep.config import ConvertConfig
 from dataprep.conversion import BadRowsError
-from dataprep.errors import ShardError, SourceError
+from dataprep.errors import SourceError
 from dataprep.manifests import build_manifest
 from dataprep.parts import Chunk, Part
 from dataprep.planning import PartBuilder, Planner, PlanRecipe, hash_checked
@@ -283,32 +283,14 @@ def _plan_task(state: _Replanner, task: _Task) -> Part:
             continue
         if entry.outcome == CONVERTED:
             row = next(checked)
-            add_media_findings(row, entry.codes)
         else:
-            row, repairs = _repair_again(state, raw, sample)
+            row, repairs = state.checker.check_repaired(raw, sample, entry.codes)
         if row.value is None or hash_checked(row) != entry.row_hash:
             raise SourceError(f"{raw.location}: not the row that the ledger has; leave data files alone during a run")
+        add_media_findings(row, [code for code in entry.codes if code not in repairs])
         builder.numbers = [image.media for image in sample.images]
         builder.add(row, repairs, entry.split)
     return builder.write()
-
-
-def _repair_again(state: _Replanner, raw: RawRow, sample: Sample) -> tuple[CheckedRow, tuple[str, ...]]:
-    """Repair a row as its conversion did. Of such rows, which should be few, the headers of media are read."""
-    row, repairs = state.planner.repair(state.planner.check([raw])[0])
-    sizes = [(image.width, image.height) for image in sample.images]
-    if repairs:
-        assert row.layout is not None
-        is_same = [(image.width, image.height) for image in row.layout.images] == sizes
-    else:
-        # Too long for this model, say; but then media must have been there to tell.
-        is_same = row.has_errors and not any(finding.code[0] in "MV" for finding in row.findings)
-    if not is_same:
-        raise ShardError(
-            f"{raw.location}: this row was repaired in conversion, and its media are not what they were; "
-            "convert the data again with --fix"
-        )
-    return row, repairs
 
 
 def _write_task(state: _Replanner, task: tuple[AssemblyState, SamplesTask]) -> ShardFile:

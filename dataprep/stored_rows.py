@@ -17,12 +17,14 @@ from numpy.typing import NDArray
 
 from dataprep.errors import ShardError
 from dataprep.findings import Finding, Severity
+from dataprep.fixing import mend_checked, safe_fixes
 from dataprep.media.image_header import ImageHeader
 from dataprep.media.index import MediaFacts, MediaIndex
 from dataprep.media.video import VideoHeader, choose_frames
 from dataprep.plain.checks import Size
 from dataprep.plain.reader import PlainReader, is_covered_for_plain
 from dataprep.records import MediaRef, Record
+from dataprep.row_hashes import hash_raw
 from dataprep.rules.base import CheckedRow, Level
 from dataprep.rules.runner import FOR_CONVERSION, UP_TO_MEDIA, CheckerSet, RowChecker
 from dataprep.rules.table import RULES
@@ -34,6 +36,8 @@ from dataprep.shards.samples import Sample, SampleImage
 from dataprep.sources import RawRow
 
 _SAID_BY_MEDIA = frozenset(c for c, rule in RULES.items() if c[0] in "MV" and rule.level == Level.MEDIA)
+_ERRORS_OF_MEDIA = frozenset(code for code in _SAID_BY_MEDIA if RULES[code].severity is Severity.ERROR)
+_WITHOUT_MEDIA = frozenset({Level.SHAPE, Level.TEXT})
 _ORDER = {code: (RULES[code].level, number) for number, code in enumerate(RULES)}
 
 
@@ -196,6 +200,31 @@ class StoredRowChecker:
                     self._media.end()
             rows.append(row)
         return tokens.check_all(raws, rows)
+
+    def check_repaired(self, raw: RawRow, sample: Sample, codes: Sequence[str]) -> tuple[CheckedRow, tuple[str, ...]]:
+        """Return a row that was repaired, as ``check`` does, and the codes of the rules whose fixes were applied.
+
+        The fixes are found again, but for those of names of media, which tokens do not depend on.
+
+        Args:
+            raw: The row as found.
+            sample: What it became.
+            codes: Its codes in the ledger.
+
+        Raises:
+            ShardError: If it names other media than its sample has.
+        """
+        usual = self._checkers.for_file(raw.location.path)
+        checker = RowChecker(usual.context, media=self._media, levels=_WITHOUT_MEDIA, severities=usual.severities)
+        self._media.begin(sample)
+        found = checker.check(raw)
+        mended, applied = mend_checked(found, checker, safe_fixes)
+        assert mended is not None  # no safe fix leaves a row out
+        (row,) = self.check([mended.raw], [sample])
+        row.raw, row.row_hash = raw, hash_raw(raw)
+        made = {fix.code for fix in applied}
+        # What conversion took with a code of an error about media, it took because that was mended.
+        return row, tuple(code for code in codes if code in made or code in _ERRORS_OF_MEDIA)
 
     def _for_file(self, path: str) -> tuple[_StoredPlainReader | None, RowChecker, RowChecker]:
         if path not in self._by_file:

@@ -141,16 +141,30 @@ def test_a_file_that_takes_the_wanted_name_is_taken_up(tmp_path: Path) -> None:
     assert shards.read_media(shards.media(0)) == (tmp_path / "A.PNG").read_bytes()
 
 
-def test_both_outcomes_survive_retemplating(mendable: Path, tmp_path: Path) -> None:
-    rows = (mendable / "rows.jsonl").read_text(encoding="utf-8").splitlines()
-    source = write_rows(mendable / "again.jsonl", rows + rows)
-    options = {**SKIP, "fix": True, "drop_duplicates": True}
+def test_both_outcomes_survive_retemplating(tmp_path: Path) -> None:
+    rows = Path(write_mendable(tmp_path)).read_text(encoding="utf-8").splitlines()
+    rows.append(json.dumps(image_row("a.png") | {"images": "a.png, b.png", "query": "joined"}))
+    write_png(tmp_path / "b.png", (1, 2, 3), (30, 60))
+    source = write_rows(tmp_path / "again.jsonl", rows + rows)
+    options = {**SKIP, "fix": True, "drop_duplicates": True, "media_root": tmp_path}
+    other = {"model": GOLDENS / "tokenizer_bos", "model_type": "internvl2-4b"}
     convert([source], tmp_path / "a", make_options(**options))
-    other = GOLDENS / "tokenizer_bos"
-    retemplate(tmp_path / "a", tmp_path / "b", RetemplateConfig(model=other, model_type="internvl2-4b"))
-    convert([source], tmp_path / "c", make_options(**options, model_type="internvl2-4b", model=other))
+    convert([source], tmp_path / "c", make_options(**options, **other))
+    for name in ("a.png", "b.png"):  # no media are needed
+        (tmp_path / name).unlink()
+    retemplate(tmp_path / "a", tmp_path / "b", RetemplateConfig(**other))
     assert read_files(tmp_path / "b") == read_files(tmp_path / "c")
     assert {"repaired", "duplicate", "rejected", "converted"} == set(read_outcomes(tmp_path / "b"))
+
+
+def test_a_repaired_row_that_the_new_model_does_not_take_is_rejected(mendable: Path, tmp_path: Path) -> None:
+    convert([str(mendable / "rows.jsonl")], tmp_path / "a", make_options(**SKIP, fix=True))
+    config = RetemplateConfig(model=GOLDENS / "tokenizer_bos", max_length=20, on_bad="skip", max_bad_ratio=1.0)
+    manifest = retemplate(tmp_path / "a", tmp_path / "b", config)
+    assert manifest.ledger.repaired == 0
+    texts = [row["text"] for row in read_rejects(tmp_path / "b")]
+    assert '{"query": "comma", "response": "r",}' in texts, "as it was found"
+    assert verify(tmp_path / "b").problems == ()
 
 
 def test_the_command(mendable: Path, tmp_path: Path, call: Callable[..., tuple[int, str, str]]) -> None:

@@ -238,3 +238,16 @@ def test_a_run_that_stopped_is_made_again(shards: Path, folder: Path, tmp_path: 
         open_shards(tmp_path / "b")
     retemplate(shards, tmp_path / "b", for_model())
     assert read_files(tmp_path / "b") == fresh(folder, tmp_path / "c")
+
+
+@pytest.mark.slow
+def test_real_rows_give_what_conversion_gives(real: Path, real_rows: Path, tmp_path: Path, real_chunks: None) -> None:
+    paths = [str(path) for path in sorted(real_rows.glob("rows_*.jsonl"))]
+    options = SKIP | {"media_root": real, "max_length": 100_000, "fix": True, "media": "link"}
+    other = {"model_type": "internvl2-4b", "model": GOLDENS / "tokenizer_bos", "box_style": "internvl"}
+    convert(paths, tmp_path / "a", make_options(**options))
+    convert(paths, tmp_path / "c", make_options(**options, **other))
+    manifest = retemplate(tmp_path / "a", tmp_path / "b", RetemplateConfig(**other))
+    assert read_files(tmp_path / "b") == read_files(tmp_path / "c")
+    assert manifest.ledger.converted > 3000
+    assert manifest.ledger.repaired > 0
