@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -120,20 +121,33 @@ def describe_tokenizer(tokenizer: TextTokenizer, answer_start: str) -> Tokenizer
         tokenizer: The tokenizer.
         answer_start: The template's text between a query and its answer.
     """
-    members = json.loads(tokenizer.to_json())
-    model = members.pop("model")
+    text = tokenizer.to_json()
+    # Cut, not parsed: that would take longer than to load the tokenizer. A key before a bracket is no text in quotes,
+    # where quotes are escaped, and no token of the vocabulary, which stands before a number.
+    head, model = text.partition(',"model":{')[::2]
+    vocabulary, merges = (_cut(model, rf'"{name}":[\[{{]') for name in ("vocab", "merges"))
+    rest = model.replace(vocabulary, "").replace(merges, "")
+    members = json.loads(head + "}")
     added = members.pop("added_tokens")
-    learnt = {name: model.pop(name, None) for name in ("vocab", "merges")}
     flags = [{name: value for name, value in token.items() if name != "id"} for token in added]
     return TokenizerFacts(
-        vocab_size=tokenizer.vocab_size,
+        vocab_size=tokenizer.num_tokens,
         bos_token_id=tokenizer.bos_id,
         added_tokens={token["content"]: token["id"] for token in added},
-        vocabulary=_hash(json.dumps(learnt["vocab"], sort_keys=True)),
-        merges=_hash(json.dumps(learnt["merges"])),
-        rest=_hash(json.dumps([members, model, flags], sort_keys=True)),
+        vocabulary=_hash(vocabulary),
+        merges=_hash(merges),
+        rest=_hash(json.dumps([members, rest, flags], sort_keys=True)),
         answer_start_ids=tuple(tokenizer.encode(answer_start)),
     )
+
+
+def _cut(model: str, key: str) -> str:
+    """Return the stretch from a key to the next one that holds many values, or to the end; empty if there is no key."""
+    found = re.search(key, model)
+    if found is None:
+        return ""
+    following = re.compile(r'"(?:vocab|merges)":[\[{]').search(model, found.end())
+    return model[found.start() : following.start() if following else len(model)]
 
 
 def contract_of_shards(manifest: Manifest, name: str = "the shards", model_dir: str | None = None) -> Contract:
@@ -286,7 +300,7 @@ def _tokenizer_words(a: Contract, b: Contract) -> list[str]:
         return [_step(f"its fingerprint is {prints[0]}", a, prints[1], b)]
     words = []
     if left.vocab_size != right.vocab_size:
-        words.append(_step(f"{left.vocab_size:,} ids", a, f"{right.vocab_size:,}", b))
+        words.append(_step(f"{left.vocab_size:,} tokens", a, f"{right.vocab_size:,}", b))
     words += _added_token_words(a, left, b, right)
     if left.bos_token_id != right.bos_token_id:
         words.append(_step(f"a sample begins with {_id_words(left)}", a, _id_words(right), b))

@@ -77,6 +77,11 @@ class TextTokenizer:
         special = {token.content for token in self._tokenizer.get_added_tokens_decoder().values() if token.special}
         return tuple(sorted({*CONTROL_TOKENS, *special} - set(CONTENT_TOKENS), key=lambda token: (-len(token), token)))
 
+    @property
+    def num_tokens(self) -> int:
+        """Number of tokens, added ones included."""
+        return int(self._tokenizer.get_vocab_size(with_added_tokens=True))
+
     def to_json(self) -> str:
         """Return everything that decides about ids as JSON, in the form of ``tokenizer.json``."""
         return str(self._tokenizer.to_str())

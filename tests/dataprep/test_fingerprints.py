@@ -134,9 +134,9 @@ def test_another_tokenizer_is_told_token_by_token(manifest: Manifest, tmp_path: 
 
     folder = copy_tokenizer(tmp_path / "more", add)
     (difference,) = compare(contract_of_shards(manifest), wanted(model=folder))
-    size = load_tokenizer(TOKENIZER).vocab_size
+    size = load_tokenizer(TOKENIZER).num_tokens
     assert difference.part == "tokenizer"
-    assert f"{size:,} ids in the shards and {size + 4:,} in the options" in difference.text
+    assert f"{size:,} tokens in the shards and {size + 4:,} in the options" in difference.text
     assert f"4 added tokens differ (id in the shards / in the options): '<new0>' - / {size}, " in difference.text
     assert "'<new3>'" not in difference.text
     assert "..." in difference.text
@@ -259,4 +259,4 @@ def test_facts_hold_what_remasking_needs() -> None:
     facts = describe_tokenizer(tokenizer, TEMPLATES["internvl2"].answer_start)
     assert tokenizer.decode(facts.answer_start_ids) == "<|im_end|><|im_start|>assistant\n"
     assert facts.added_tokens["<IMG_CONTEXT>"] == tokenizer.context_id
-    assert (facts.vocab_size, facts.bos_token_id) == (tokenizer.vocab_size, None)
+    assert (facts.vocab_size, facts.bos_token_id) == (tokenizer.num_tokens, None)
