@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from dataprep.catalog import MODEL_TYPES
+from dataprep.config import ConvertConfig
 from dataprep.encode import Encoder
-from dataprep.errors import ContractError
+from dataprep.errors import ConfigError, ContractError
 from dataprep.shards.format import LOSS_ANSWERS
 from dataprep.shards.manifest import Fingerprints, Manifest, TokenizerFacts
 from dataprep.templates import TEMPLATES
@@ -33,6 +34,7 @@ TILING_RULE = "dynamic-preprocess-1"
 LABEL_RULES = {LOSS_ANSWERS: "answers-and-ends-1", "last-answer": "last-answer-and-end-1"}
 BOX_RULES = {"swift": "trunc-999", "internvl": "round-1000-clip"}
 
+_ROW_OPTIONS = ("max_length", "special_text", "exif", "missing_image_tag", "video_frames")
 _SHOWN_CHARACTERS = 40
 _SHOWN_TOKENS = 3
 
@@ -369,3 +371,30 @@ def require_same(shards: str | Path, a: Contract, b: Contract, parts: Iterable[s
     if differences:
         texts = tuple(map(str, differences))
         raise ContractError(str(shards), b.name, texts, repair_command(differences, shards, b))
+
+
+def require_options(shards: str | Path, manifest: Manifest, encoder: Encoder, config: ConvertConfig) -> None:
+    """Raise unless a conversion with these options makes samples like those of shards, so that they can be added.
+
+    Args:
+        shards: The shard directory.
+        manifest: Its manifest.
+        encoder: Made from the options.
+        config: The options.
+
+    Raises:
+        ContractError: If the contracts differ; with the cheapest repair.
+        ConfigError: If another option differs: rows would not be read alike.
+    """
+    asked = contract_of_encoder(encoder, "the options", str(config.model))
+    require_same(shards, contract_of_shards(manifest), asked)
+    names = {name: f"--{name.replace('_', '-')}" for name in _ROW_OPTIONS}
+    differing = [
+        f"{names[name]} {getattr(manifest, name)} (asked for is {getattr(config, name)})"
+        for name in _ROW_OPTIONS
+        if getattr(manifest, name) != getattr(config, name)
+    ]
+    if manifest.media_mode != config.media:
+        differing.append(f"--media {manifest.media_mode} (asked for is {config.media})")
+    if differing:
+        raise ConfigError(f"{shards} was made with {', '.join(differing)}; use the same options, or convert all again")

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from dataprep import convert
-from dataprep.errors import ContractError
+from dataprep.errors import ConfigError, ContractError
 from dataprep.fingerprints import (
     PARTS,
     Contract,
@@ -25,6 +25,7 @@ from dataprep.fingerprints import (
     contract_of_shards,
     describe_tokenizer,
     repair_command,
+    require_options,
     require_same,
 )
 from dataprep.rules.measuring import make_encoder_from
@@ -240,6 +241,23 @@ def test_the_error_says_everything_and_survives_a_worker(manifest: Manifest) -> 
     )
     assert str(error).endswith(f"repair it with: {error.repair}")
     require_same("s", contract_of_shards(manifest), wanted(max_num=6), ("template",))
+
+
+def test_options_that_make_other_samples_are_told(manifest: Manifest) -> None:
+    def require(**changes: Any) -> None:
+        options = make_options(**changes)
+        require_options("s", manifest, make_encoder_from(options), options)
+
+    require(jobs=4, on_bad="skip", split="val=0.5")
+    with pytest.raises(
+        ContractError, match=r"s does not fit the options: tiling: .*; repair it with: dataprep retempl"
+    ):
+        require(max_num=6, video_frames=3)
+    words = (
+        r"s was made with --max-length 4096 \(asked for is 99\), --exif ignore \(asked for is apply\), --media embed "
+    )
+    with pytest.raises(ConfigError, match=words):
+        require(exif="apply", max_length=99, media="link")
 
 
 def test_the_command_repairs_what_differs(
