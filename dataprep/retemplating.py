@@ -40,6 +40,7 @@ from dataprep.pool import open_pool
 from dataprep.remasking import absolute_media_root
 from dataprep.rewriting import Progress, check_file, new_directory, open_source, take_over
 from dataprep.rules.base import CheckedRow
+from dataprep.rules.measuring import make_encoder_from
 from dataprep.shards.format import CONVERTED, DUPLICATE, LEDGER_NAME, REJECTED, REJECTS_NAME, SAMPLE_OUTCOMES
 from dataprep.shards.ledger import LedgerEntry, entries_of, open_ledger
 from dataprep.shards.locking import build_in_worker
@@ -114,21 +115,22 @@ def retemplate(
     shards, out = open_source(source), Path(out)
     manifest = shards.manifest
     options = _options(manifest, config)
+    encoder = make_encoder_from(options)
     root = Path(manifest.source_root) if config.source_root is None else config.source_root
     _check_sources(root, manifest.sources, progress)
     with new_directory(out, shards.directory) as work:
         recipe = _Recipe(PlanRecipe(options, work, work), shards.directory)
         with open_pool(build=partial(build_in_worker, work, recipe), jobs=options.jobs) as pool:
-            parts = []
+            parts, num_rows = [], 0
             for part in pool.run_ordered(_plan_task, _tasks(shards, root)):
                 parts.append(part)
-                progress("rows", sum(part.num_rows for part in parts), manifest.ledger.rows_in)
+                num_rows += part.num_rows
+                progress("rows", num_rows, manifest.ledger.rows_in)
             _refuse_bad_rows(parts, manifest, config)
             plan = ShardPlan()
             cut_samples(parts, {part.name: _media_numbers(part) for part in parts}, plan)
-            made = recipe()
             base = absolute_media_root(shards.directory, manifest)
-            state = AssemblyState(work, out, Path(base or work), made.planner.encoder.tokenizer.context_id)
+            state = AssemblyState(work, out, Path(base or work), encoder.tokenizer.context_id)
             samples = []
             for file in pool.run_ordered(_write_task, [(state, task) for task in plan.samples]):
                 samples.append(file)
@@ -144,7 +146,7 @@ def retemplate(
             plan,
             parts,
             config=options,
-            encoder=made.planner.encoder,
+            encoder=encoder,
             sources=(root.resolve(), manifest.sources),
             written=written,
         )
