@@ -16,6 +16,7 @@ from dataprep.config import ConvertConfig
 from dataprep.encode import Encoder
 from dataprep.errors import MediaError, SourceError
 from dataprep.findings import Finding, Severity
+from dataprep.fixing import mend_checked, safe_fixes
 from dataprep.media.index import MediaFacts
 from dataprep.media.isolation import read_frames
 from dataprep.media.video import frame_to_png
@@ -26,7 +27,15 @@ from dataprep.records import hash_row, hash_text
 from dataprep.rules.base import CheckedRow
 from dataprep.rules.runner import FOR_CONVERSION, CheckerRecipe, CheckerSet
 from dataprep.rules.table import RULES
-from dataprep.shards.format import LEDGER_SCHEMA, MEDIA_BATCH_ROWS, MEDIA_SCHEMA, SAMPLES_SCHEMA, content_hash
+from dataprep.shards.format import (
+    CONVERTED,
+    LEDGER_SCHEMA,
+    MEDIA_BATCH_ROWS,
+    MEDIA_SCHEMA,
+    REPAIRED,
+    SAMPLES_SCHEMA,
+    content_hash,
+)
 from dataprep.shards.samples import LedgerRow, Media, Reject, RejectFinding
 from dataprep.shards.writer import ledger_batch, media_batch, write_arrow, write_rejects
 from dataprep.sources import RawRow
@@ -78,6 +87,21 @@ class Planner:
         reader = self._readers[path]
         return checker.check_all(rows, () if reader is None else reader.read(rows))
 
+    def repair(self, row: CheckedRow) -> tuple[CheckedRow, tuple[str, ...]]:
+        """Return a row with its safe fixes applied, and the codes of the rules that gave them; no codes, no change.
+
+        What is not sound after that stays as it was found.
+        """
+        if not safe_fixes(row):
+            return row, ()
+        checker = self.checkers.for_file(row.raw.location.path)
+        mended, applied = mend_checked(row, checker, safe_fixes)
+        if mended is None or not applied or mended.has_errors:
+            return row, ()
+        mended.row_hash = hash_checked(row)  # of what the data file says
+        mended.raw = row.raw
+        return mended, tuple(dict.fromkeys(fix.code for fix in applied))
+
     def hash_file(self, path: Path) -> bytes:
         """Return the content hash of a file; each file is read once."""
         if path not in self._hashes:
@@ -88,12 +112,18 @@ class Planner:
         """Return what a part of this chunk must have been made from to be used again."""
         # What changes nothing in a part: how the work is done, and what becomes of it.
         plain = replace(self.config, jobs=1, on_bad="error", max_bad_ratio=0.0, val=(), cache=None, no_cache=False)
+        plain = replace(plain, drop_duplicates=False)
         options = asdict(plain)
         facts = [__version__, self.encoder.tokenizer.fingerprint, str(self.encoder.settings.tiles), str(options)]
         digest = hashlib.sha256("\0".join([*facts, chunk.source, *chunk.splits]).encode())
         for row in chunk.rows:
             digest.update(f"\0{row.location.line}\0{row.starts_with_bom}\0".encode() + row.text)
         return digest.hexdigest()
+
+
+def hash_checked(row: CheckedRow) -> bytes:
+    """Return the hash of a row's content, of its text where it could not be parsed."""
+    return row.row_hash or (hash_row(row.value) if row.value is not None else hash_text(row.raw.text))
 
 
 def read_media_file(path: Path) -> bytes:
@@ -122,7 +152,8 @@ def plan_chunk(planner: Planner, chunk: Chunk) -> Part:
     checked = planner.check(chunk.rows)
     planner.checkers.remember()
     for row, split in zip(checked, chunk.splits, strict=True):
-        builder.add(row, split)
+        builder.note_media(row)
+        builder.add(*(planner.repair(row) if planner.config.fix else (row, ())), split)
     part = builder.write()
     if not builder.lacks_media:  # media that could not be used may be mended before the next run
         store_part(summary, part, key=key, media_paths=builder.media_paths, files=builder.files)
@@ -154,33 +185,47 @@ class PartBuilder:
         self.converted: list[Converted] = []
         self.ledger: list[LedgerRow] = []
         self.rejects: list[Reject] = []
+        self.num_repaired = self.num_duplicates = 0
         self.by_code: dict[str, int] = {}
         self.examples: dict[str, tuple[int, str]] = {}
         self.media_paths: dict[str, None] = {}
         self.lacks_media = False
         self.files: dict[str, str] = {}
 
-    def add(self, row: CheckedRow, split: str) -> None:
-        """Take a checked row in: convert it into a split, or reject it."""
-        row_hash = row.row_hash or (hash_row(row.value) if row.value is not None else hash_text(row.raw.text))
+    def note_media(self, row: CheckedRow) -> None:
+        """Remember the files that what becomes of a row depends on."""
         for facts in (*row.images, *row.videos):
             self.lacks_media |= facts.error is not None
             if facts.file is not None:
                 self.media_paths[facts.file] = None
+
+    def add(self, row: CheckedRow, repairs: tuple[str, ...], split: str) -> None:
+        """Take a checked row in: convert it into a split, or reject it.
+
+        Args:
+            row: The row, as mended if it was.
+            repairs: Codes of the rules whose fixes were applied to it.
+            split: Its split, should it be converted.
+        """
+        row_hash = hash_checked(row)
+        if repairs:
+            self.note_media(row)
         numbers: list[int] = []
         if not row.has_errors:
             try:
                 numbers = self._place_media(row)
             except MediaError as error:
                 row.findings.insert(0, _undecodable(row, error))
-        codes = tuple(dict.fromkeys(finding.code for finding in row.findings))
+        codes = tuple(dict.fromkeys([*repairs, *(finding.code for finding in row.findings)]))
         for code in codes:
             self.by_code[code] = self.by_code.get(code, 0) + 1
         if row.has_errors:
             self._reject(row, row_hash, codes)
             return
         line = row.raw.location.line
-        self.ledger.append(LedgerRow(self.chunk.source, line, row_hash, "converted", codes, split))
+        outcome = REPAIRED if repairs else CONVERTED
+        self.num_repaired += bool(repairs)
+        self.ledger.append(LedgerRow(self.chunk.source, line, row_hash, outcome, codes, split))
         self.converted.append(Converted(row, row_hash, numbers, split))
 
     def _reject(self, row: CheckedRow, row_hash: bytes, codes: tuple[str, ...]) -> None:
@@ -296,6 +341,8 @@ class PartBuilder:
             splits=splits,
             media_keys=[(kind, key.hex()) for kind, key in self.media.numbers],
             media_bytes=[(entry.size or 0) if entry.mtime_ns is None else 0 for entry in self.media.rows],
+            num_repaired=self.num_repaired,
+            num_duplicates=self.num_duplicates,
         )
 
 
