@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from dataprep.errors import SourceError
 from dataprep.parts import TRAIN_SPLIT, Part, SplitCounts
 from dataprep.planning import read_media_file
+from dataprep.shards.arrays import array_from_numpy, array_of
 from dataprep.shards.columns import numbers
 from dataprep.shards.flat import id_lists
 from dataprep.shards.format import LEDGER_SCHEMA, MEDIA_SCHEMA, SAMPLES_SCHEMA, content_hash, media_name, samples_name
@@ -181,7 +182,8 @@ def write_samples_shard(state: AssemblyState, task: SamplesTask) -> ShardFile:
 def _samples_batches(state: AssemblyState, task: SamplesTask) -> Iterator[pa.RecordBatch]:
     for name, media in task.pieces:
         table = read_part(state.parts / f"{name}.samples")
-        chosen = pc.equal(table["split"], task.split)
+        # Not the text itself: that imports pandas where it is installed.
+        chosen = pc.equal(table["split"], array_of([task.split], pa.string())[0])
         if not pc.all(chosen).as_py():
             table = table.filter(chosen)
         for batch in table.combine_chunks().to_batches():
@@ -208,7 +210,7 @@ def _renumber_media(batch: pa.RecordBatch, media: NDArray[np.int64]) -> pa.Recor
     if len(structs) == 0:
         return batch
     local = numbers(structs.field("media"))
-    children = [pa.array(media[local]) if f.name == "media" else structs.field(f.name) for f in structs.type]
+    children = [array_from_numpy(media[local]) if f.name == "media" else structs.field(f.name) for f in structs.type]
     fresh = pa.StructArray.from_arrays(children, fields=list(structs.type))
     images = pa.ListArray.from_arrays(lists.offsets, fresh, type=lists.type)
     return batch.set_column(index, SAMPLES_SCHEMA.field(index), images)
@@ -238,7 +240,7 @@ def _fill_places(
             next_row[shard] += 1
     for column, values in (("shard", shards), ("row_in_shard", rows)):
         index = LEDGER_SCHEMA.get_field_index(column)
-        batch = batch.set_column(index, LEDGER_SCHEMA.field(index), pa.array(values, pa.int32()))
+        batch = batch.set_column(index, LEDGER_SCHEMA.field(index), array_of(values, pa.int32()))
     return batch
 
 

@@ -10,19 +10,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from dataprep.errors import ShardError
+from dataprep.shards.arrays import array_from_numpy, array_of
 from dataprep.shards.format import SAMPLES_SCHEMA
 
 
 def id_lists(offsets: NDArray[np.int64], values: NDArray[np.int32]) -> pa.Array:
     """Return a column of lists of ids."""
     kind = SAMPLES_SCHEMA.field("labels").type
-    return pa.LargeListArray.from_arrays(_from_numpy(offsets), _from_numpy(values), type=kind)
-
-
-def _from_numpy(values: NDArray[Any]) -> pa.Array:
-    """Return numbers as an Arrow array, not copied; ``pa.array`` would load pandas where it is installed."""
-    buffer = pa.py_buffer(np.ascontiguousarray(values))
-    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [None, buffer])
+    return pa.LargeListArray.from_arrays(array_from_numpy(offsets), array_from_numpy(values), type=kind)
 
 
 def struct_lists(name: str, counts: Sequence[int], columns: Mapping[str, Sequence[Any]]) -> pa.Array:
@@ -42,7 +37,7 @@ def struct_lists(name: str, counts: Sequence[int], columns: Mapping[str, Sequenc
     structs = pa.StructArray.from_arrays(children, fields=fields)
     offsets = np.zeros(len(counts) + 1, dtype=np.int32)
     np.cumsum(counts, out=offsets[1:])
-    return pa.ListArray.from_arrays(_from_numpy(offsets), structs, type=kind)
+    return pa.ListArray.from_arrays(array_from_numpy(offsets), structs, type=kind)
 
 
 def make_array(name: str, values: Any, kind: pa.DataType) -> pa.Array:
@@ -54,9 +49,9 @@ def make_array(name: str, values: Any, kind: pa.DataType) -> pa.Array:
     if isinstance(values, pa.Array):
         return values
     if isinstance(values, np.ndarray):
-        return _from_numpy(values)
+        return array_from_numpy(values)
     try:
-        return pa.array(values, kind)
+        return array_of(values, kind)
     except (pa.ArrowException, OverflowError, TypeError, ValueError) as error:
         raise ShardError(
             f"a value does not fit the column {name!r} of type {kind}: {error}. "

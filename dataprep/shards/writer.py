@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from dataprep.errors import ShardError
+from dataprep.shards.arrays import array_from_numpy, array_of
 from dataprep.shards.arrow_file import null_column
 from dataprep.shards.atomic import atomic_file
 from dataprep.shards.format import (
@@ -118,7 +119,7 @@ def _one_batch(table: pa.Table) -> pa.RecordBatch:
             continue
         # With one array alone Arrow would hand on the old buffers, padding and neighbours included.
         array = pa.concat_arrays([*column.chunks, column.chunk(0).slice(0, 0)])
-        arrays.append(array.take(pa.array(range(len(array)))) if array.null_count else array)
+        arrays.append(array.take(array_from_numpy(np.arange(len(array)))) if array.null_count else array)
     return pa.RecordBatch.from_arrays(arrays, schema=table.schema)
 
 
@@ -181,7 +182,7 @@ def _batch(schema: pa.Schema, rows: Sequence[Any], columns: dict[str, object]) -
         if values is None:
             values = [getattr(row, field.name) for row in rows]
         try:
-            arrays.append(values if isinstance(values, pa.Array) else pa.array(values, field.type))
+            arrays.append(values if isinstance(values, pa.Array) else _array(values, field.type))
         except (pa.ArrowException, OverflowError, TypeError, ValueError) as error:
             raise ShardError(
                 f"a value does not fit the column {field.name!r} of type {field.type}: {error}. "
@@ -190,12 +191,17 @@ def _batch(schema: pa.Schema, rows: Sequence[Any], columns: dict[str, object]) -
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
+def _array(values: Any, kind: pa.DataType) -> pa.Array:
+    has_structs = pa.types.is_list(kind) and pa.types.is_struct(kind.value_type)
+    return pa.array(values, kind) if has_structs else array_of(values, kind)
+
+
 def _id_lists(arrays: Sequence[np.ndarray[Any, np.dtype[np.int32]]]) -> pa.Array:
     offsets = np.zeros(len(arrays) + 1, dtype=np.int64)
     np.cumsum([len(array) for array in arrays], out=offsets[1:])
     values = np.concatenate(arrays) if arrays else np.zeros(0, dtype=np.int32)
     kind = SAMPLES_SCHEMA.field("labels").type
-    return pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(values), type=kind)
+    return pa.LargeListArray.from_arrays(array_from_numpy(offsets), array_from_numpy(values), type=kind)
 
 
 def _fields(row: Any) -> dict[str, object]:
