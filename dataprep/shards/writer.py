@@ -74,13 +74,18 @@ def write_arrow(
             pa.PythonFile(file, mode="w") as sink,
             pa.ipc.new_file(sink, schema, options=_IPC_OPTIONS) as writer,
         ):
-            for batch in _regroup(path, schema, batches):
+            for batch in regroup(path, schema, batches):
                 writer.write_batch(batch)
                 rows += batch.num_rows
         return ShardFile(file=path.name, rows=rows, bytes=file.bytes_written, sha256=file.sha256)
 
 
-def _regroup(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def regroup(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of batches in batches of the format's size, the last one excepted.
+
+    Raises:
+        ShardError: When a batch has another schema, or a null where the format allows none.
+    """
     size = batch_rows_of(schema)
     pending: list[pa.RecordBatch] = []
     pending_rows = 0
@@ -124,7 +129,11 @@ def _one_batch(table: pa.Table) -> pa.RecordBatch:
 
 
 def _has_exact_buffers(array: pa.Array) -> bool:
-    """Whether an array of id lists, the bulk of a shard, needs no copy: its buffers hold its rows and nothing else."""
+    """Whether ids or media, the bulk of a shard, need no copy: the array's buffers hold its rows and nothing else."""
+    if pa.types.is_large_binary(array.type) and array.null_count == 0 and array.offset == 0:
+        no_nulls, offsets, data = array.buffers()
+        ends = np.frombuffer(offsets, np.int64)
+        return bool(no_nulls is None and len(ends) == len(array) + 1 and ends[0] == 0 and ends[-1] == data.size)
     if not pa.types.is_large_list(array.type):
         return False
     no_nulls, offsets, no_null_ids, ids = array.buffers()
