@@ -31,7 +31,7 @@ _SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<img>", "</img>", "<
 _WORDS = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
-_SIZES_PX = ((640, 480), (480, 640), (640, 427), (612, 612))
+_SIZES_PX = ((640, 480), (480, 640), (800, 600), (600, 800))  # 13 tiles each
 _JPEG_BYTES = 160_000  # the mean of COCO's photographs
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _MARKS = (",", ",", ",", ".", ".", ";", ":", "?", "!", " -", "'s")
@@ -119,6 +119,13 @@ def image_rows(count: int) -> Iterator[dict[str, Any]]:
             "images": [f"images/{number}.jpg"],
             "objects": objects,
         }
+
+
+def mixed_rows(count: int) -> Iterator[dict[str, Any]]:
+    """Yield rows of text and of grounding in turn."""
+    for text, grounding in zip(text_rows(count // 2), grounding_rows(count // 2), strict=True):
+        yield text
+        yield grounding
 
 
 def _objects(source: TextSource, count: int, width: int, height: int) -> list[dict[str, Any]]:
