@@ -16,6 +16,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from dataprep.findings import Location
 from dataprep.shards.atomic import atomic_file
 from dataprep.sources import RawRow
@@ -153,7 +155,7 @@ def store_part(summary: Path, part: Part, *, key: str, media_paths: Iterable[str
     splits = {name: asdict(counts) for name, counts in part.splits.items()}
     content = {**facts, "splits": splits, "key": key, "media": _stamps(media_paths), "files": dict(files)}
     with atomic_file(summary, is_durable=False) as file:
-        file.write(json.dumps(content).encode())
+        file.write(msgspec.json.encode(content))
 
 
 def _stamps(paths: Iterable[str]) -> dict[str, list[int]]:

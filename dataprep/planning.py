@@ -30,7 +30,8 @@ from dataprep.rules.runner import FOR_CONVERSION, CheckerRecipe, CheckerSet
 from dataprep.rules.table import RULES
 from dataprep.shards.format import LEDGER_SCHEMA, MEDIA_BATCH_ROWS, MEDIA_SCHEMA, SAMPLES_SCHEMA, content_hash
 from dataprep.shards.samples import LedgerRow, Media, Reject, RejectFinding
-from dataprep.shards.writer import ledger_batch, media_batch, write_arrow, write_rejects
+from dataprep.shards.flat import write_at_once
+from dataprep.shards.writer import ShardFile, ledger_batch, media_batch, write_arrow, write_rejects
 from dataprep.sources import RawRow
 
 _MOST_FILES = 50_000
@@ -281,12 +282,11 @@ class PartBuilder:
         if self.converted:
             batch, splits = samples_table(self.converted, self.planner.encoder, self.chunk.source)
             samples.append(batch)
-        count = len(self.media.rows)
-        media = (media_batch(self.media.rows[i : i + MEDIA_BATCH_ROWS]) for i in range(0, count, MEDIA_BATCH_ROWS))
+        rows = self.media.rows
         written = [
-            write_arrow(stem.with_suffix(".samples"), SAMPLES_SCHEMA, samples, is_durable=False),
-            write_arrow(stem.with_suffix(".media"), MEDIA_SCHEMA, media, is_durable=False),
-            write_arrow(stem.with_suffix(".ledger"), LEDGER_SCHEMA, [ledger_batch(self.ledger)], is_durable=False),
+            write_at_once(stem.with_suffix(".samples"), SAMPLES_SCHEMA, samples),
+            self._write_media(stem.with_suffix(".media")),
+            write_at_once(stem.with_suffix(".ledger"), LEDGER_SCHEMA, [ledger_batch(self.ledger)]),
             write_rejects(stem.with_suffix(".rejects"), self.rejects, is_durable=False),
         ]
         self.files = {entry.file: entry.sha256 for entry in written}
@@ -299,8 +299,15 @@ class PartBuilder:
             examples=self.examples,
             splits=splits,
             media_keys=[(kind, key.hex()) for kind, key in self.media.numbers],
-            media_bytes=[(entry.size or 0) if entry.mtime_ns is None else 0 for entry in self.media.rows],
+            media_bytes=[(entry.size or 0) if entry.mtime_ns is None else 0 for entry in rows],
         )
+
+    def _write_media(self, path: Path) -> ShardFile:
+        rows = self.media.rows
+        if all(entry.bytes is None for entry in rows):
+            return write_at_once(path, MEDIA_SCHEMA, [media_batch(rows)])
+        batches = (media_batch(rows[i : i + MEDIA_BATCH_ROWS]) for i in range(0, len(rows), MEDIA_BATCH_ROWS))
+        return write_arrow(path, MEDIA_SCHEMA, batches, is_durable=False)  # frames may be many: one batch at a time
 
 
 def _undecodable(row: CheckedRow, error: MediaError) -> Finding:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,9 @@ from numpy.typing import NDArray
 
 from dataprep.errors import ShardError
 from dataprep.shards.arrays import array_from_numpy, array_of
+from dataprep.shards.atomic import atomic_file
 from dataprep.shards.format import SAMPLES_SCHEMA
+from dataprep.shards.writer import ShardFile
 
 
 def id_lists(offsets: NDArray[np.int64], values: NDArray[np.int32]) -> pa.Array:
@@ -67,3 +70,19 @@ def batch_of_columns(schema: pa.Schema, columns: Mapping[str, Any]) -> pa.Record
     """
     arrays = [make_array(field.name, columns[field.name], field.type) for field in schema]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def write_at_once(path: Path, schema: pa.Schema, batches: Sequence[pa.RecordBatch]) -> ShardFile:
+    """Write an Arrow file that only this run reads: as the batches are, in one piece, not forced onto the disk.
+
+    Raises:
+        ShardError: When the system refuses to write; no file is left then.
+    """
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, schema) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+    with atomic_file(path, is_durable=False) as file:
+        file.write(memoryview(sink.getvalue()))
+        rows = sum(batch.num_rows for batch in batches)
+        return ShardFile(file=path.name, rows=rows, bytes=file.bytes_written, sha256=file.sha256)
