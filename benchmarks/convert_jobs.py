@@ -18,6 +18,7 @@ from pathlib import Path
 from benchmarks.convert_peers import map_rows
 
 MODEL_TYPE = "internvl2-1b"
+MAX_LENGTH = 8_192
 BATCH_ROWS = 1_000
 
 Work = Callable[[], int]
@@ -34,7 +35,13 @@ def convert_rows(model: str, source: str, media: str, jobs: str, max_num: str = 
         from dataprep.conversion import convert
 
         config = ConvertConfig(
-            model_type=MODEL_TYPE, model=Path(model), media=media, jobs=int(jobs), max_num=int(max_num), cache=cache
+            model_type=MODEL_TYPE,
+            model=Path(model),
+            max_length=MAX_LENGTH,
+            max_num=int(max_num),
+            media=media,
+            jobs=int(jobs),
+            cache=cache,
         )
         return convert([source], out, config).ledger.converted
 

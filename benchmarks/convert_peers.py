@@ -107,7 +107,7 @@ def write_swift_model(model: Path, folder: Path) -> Path:
     return folder
 
 
-_SWIFT_CONFIGURATION = '''\
+_SWIFT_CONFIGURATION = """\
 from transformers import PretrainedConfig, Qwen2Config
 
 
@@ -117,7 +117,7 @@ class InternVLChatConfig(PretrainedConfig):
     def __init__(self, llm_config=None, **rest):
         super().__init__(**rest)
         self.llm_config = Qwen2Config(**(llm_config or {}))
-'''
+"""
 
 
 def export_with_swift(python: str, model: Path, source: Path, rows: int) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import json
 import random
 import re
 import sysconfig
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -26,6 +27,7 @@ NUM_SHARED_IMAGES = 1_000
 """Images among which grounding rows choose."""
 _VOCABULARY = 32_000
 _TRAINING_BYTES = 12 << 20
+_CHINESE_TEXTS = 500
 _SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<img>", "</img>", "<IMG_CONTEXT>", *CONTENT_TOKENS)
 # The pre-tokenizer of Qwen2, which the smaller InternVL2 models use.
 _WORDS = (
@@ -174,7 +176,9 @@ def _drawn_picture(width: int, height: int) -> bytes:
     soft = Image.fromarray(rng.integers(0, 255, (12, 16, 3), dtype=np.uint8)).resize((width, height), 3)
     noisy = np.asarray(soft, dtype=np.int16) + rng.integers(-30, 30, (height, width, 3), dtype=np.int16)
     picture = Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8))
-    return min((_save(picture, quality) for quality in range(20, 96, 5)), key=lambda d: abs(len(d) - _JPEG_BYTES))
+    qualities = range(20, 95)
+    nearest = bisect_left(qualities, _JPEG_BYTES, key=lambda quality: len(_save(picture, quality)))
+    return _save(picture, qualities[nearest])
 
 
 def _save(picture: Any, quality: int) -> bytes:
@@ -216,7 +220,7 @@ def write_model(folder: Path) -> Path:
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(vocab_size=_VOCABULARY, initial_alphabet=alphabet, show_progress=False)
     source = TextSource(3)
-    drawn = (source.chinese(1_000) for _ in range(500))
+    drawn = (source.chinese(1_000) for _ in range(_CHINESE_TEXTS))
     tokenizer.train_from_iterator(chain(_training_texts(), drawn), trainer)
     tokenizer.add_special_tokens([AddedToken(token, normalized=False) for token in _SPECIAL])
     folder.mkdir(parents=True, exist_ok=True)

@@ -44,7 +44,9 @@ class ProjectedSize:
         return f"the shards will take about {size_of(self.total)}: {kinds} in {counted(self.shards, 'shard')}"
 
 
-def project_size(state: AssemblyState, plan: ShardPlan, parts: Sequence[Part], *, tokens_per_tile: int) -> ProjectedSize:
+def project_size(
+    state: AssemblyState, plan: ShardPlan, parts: Sequence[Part], *, tokens_per_tile: int
+) -> ProjectedSize:
     """Return how large the shards of a plan will be.
 
     Args:

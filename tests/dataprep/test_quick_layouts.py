@@ -59,7 +59,11 @@ def drawn_row(rng: random.Random) -> tuple[dict[str, Any], list[ImageSize]]:
 @pytest.mark.parametrize("name", MODEL_TYPES)
 def test_drawn_rows_get_the_same_layout(name: str) -> None:
     rng = random.Random(name)
-    for changes in ({}, {"system": "s", "box_style": "internvl", "max_num": 4}, {"system": "", "missing_image_tag": "first"}):
+    for changes in (
+        {},
+        {"system": "s", "box_style": "internvl", "max_num": 4},
+        {"system": "", "missing_image_tag": "first"},
+    ):
         settings = replace(SETTINGS, model_type=get_model_type(name), **changes)
         maker = LayoutMaker(settings)
         for _ in range(60):

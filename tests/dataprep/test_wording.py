@@ -16,7 +16,14 @@ def test_one_is_singular(number: int, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("number", "text"),
-    [(1, "1 byte"), (999, "999 bytes"), (1_000, "1.0 KB"), (999_950, "1.0 MB"), (1_234_567_890, "1.2 GB"), (5e15, "5,000.0 TB")],
+    [
+        (1, "1 byte"),
+        (999, "999 bytes"),
+        (1_000, "1.0 KB"),
+        (999_950, "1.0 MB"),
+        (1_234_567_890, "1.2 GB"),
+        (5e15, "5,000.0 TB"),
+    ],
 )
 def test_a_size_has_the_unit_that_fits(number: float, text: str) -> None:
     assert size_of(int(number)) == text
