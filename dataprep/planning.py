@@ -28,9 +28,9 @@ from dataprep.records import hash_row, hash_text
 from dataprep.rules.base import CheckedRow
 from dataprep.rules.runner import FOR_CONVERSION, CheckerRecipe, CheckerSet
 from dataprep.rules.table import RULES
+from dataprep.shards.flat import write_at_once
 from dataprep.shards.format import LEDGER_SCHEMA, MEDIA_BATCH_ROWS, MEDIA_SCHEMA, SAMPLES_SCHEMA, content_hash
 from dataprep.shards.samples import LedgerRow, Media, Reject, RejectFinding
-from dataprep.shards.flat import write_at_once
 from dataprep.shards.writer import ShardFile, ledger_batch, media_batch, write_arrow, write_rejects
 from dataprep.sources import RawRow
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dataprep.encode import EncodeSettings, Layout, PlacedBox, PlacedImage, lay_out
-from dataprep.grounding import BoxCodec, to_unit
-from dataprep.records import Record
+from dataprep.grounding import BoxCodec, UnitBox, to_unit
+from dataprep.records import GroundedObject, Number, Record
 from dataprep.tags import IMAGE, REF_OBJECT, VIDEO, split_pieces
 from dataprep.templates import Part, Slot, Text, merge_slots
 from dataprep.tiling import ImageSize, choose_grid
@@ -129,9 +129,14 @@ class _Objects:
 
     def placed(self) -> tuple[PlacedBox, ...]:
         """Return every box of every object; without videos, images stand in their own order."""
-        sizes, found = self._sizes, []
-        for entry in self._objects:
-            size, caption, image = sizes[entry.image], entry.caption or "", entry.image
-            for box in entry.boxes:
-                found.append(PlacedBox(caption, to_unit(box, entry.bbox_type, size.width, size.height), image))
-        return tuple(found)
+        return tuple(
+            [
+                PlacedBox(entry.caption or "", self._to_unit(box, entry), entry.image)
+                for entry in self._objects
+                for box in entry.boxes
+            ]
+        )
+
+    def _to_unit(self, box: Sequence[Number], entry: GroundedObject) -> UnitBox:
+        size = self._sizes[entry.image]
+        return to_unit(box, entry.bbox_type, size.width, size.height)
