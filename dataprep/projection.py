@@ -77,7 +77,10 @@ def refuse_full_disk(folder: Path, size: ProjectedSize) -> None:
     Raises:
         ShardError: If less is free there than the shards will take.
     """
-    free = shutil.disk_usage(folder).free
+    try:
+        free = shutil.disk_usage(folder).free
+    except FileNotFoundError:
+        return  # the folder was removed meanwhile, which is said where it is written to
     if size.total > free:
         raise ShardError(
             f"{size}, and {size_of(free)} are free at {folder}; free space there and run the command again, "

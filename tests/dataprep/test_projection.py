@@ -64,6 +64,7 @@ def test_a_disk_without_room_is_refused_before_anything_is_written(
 
 def test_what_fits_is_not_refused(tmp_path: Path) -> None:
     refuse_full_disk(tmp_path, ProjectedSize(1, 2, 3, 1))
+    refuse_full_disk(tmp_path / "gone", ProjectedSize(1, 2, 3, 1))  # said by whoever writes there
     assert str(ProjectedSize(1_200_000_000, 0, 0, 5)) == (
         "the shards will take about 1.2 GB: 1.2 GB of samples and 0 bytes of media in 5 shards"
     )
