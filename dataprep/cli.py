@@ -129,13 +129,17 @@ def _convert(paths: list[str], out: Path, config: ConvertConfig, output: str) ->
 
     try:
         with count_stages() as progress:
-            manifest = run_convert(paths, out, config, progress=progress)
+            manifest = run_convert(paths, out, config, progress=progress, notice=_note)
     except BadRowsError as error:
         _refuse(error)
     if output == "json":
         _print_json(manifest.to_json())
     else:
         print_conversion(manifest, str(out), _console())
+
+
+def _note(text: str) -> None:
+    typer.echo(f"{text[0].upper()}{text[1:]}.", err=True)
 
 
 def _refuse(error: BadRowsError) -> None:
