@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dataprep.blocks import Block, Slice
@@ -50,7 +50,8 @@ class ChunkChecker:
         """Check a chunk."""
         verdict = self._check(chunk)
         self._checkers.remember()
-        return verdict
+        trail = self._checkers.cut_trail()
+        return verdict if trail is None else replace(verdict, trail=trail)
 
     def _check(self, chunk: Block | list[RawRow]) -> ChunkVerdict:
         if isinstance(chunk, list):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from dataprep.corpus import Facts
 from dataprep.findings import Finding
+from dataprep.media.trail import Trail
 from dataprep.rules.base import CheckedRow
 
 UNREADABLE = "unreadable"
@@ -22,6 +23,7 @@ class ChunkVerdict:
         formats: How many of them are of each format.
         findings: The rows with findings: number of the row in the chunk, from 0, and its findings, errors first.
         facts: What the rules about whole data sets need to know.
+        trail: Which media were looked at; None unless that was asked for.
     """
 
     path: str
@@ -29,6 +31,7 @@ class ChunkVerdict:
     formats: dict[str, int]
     findings: list[tuple[int, list[Finding]]]
     facts: Facts
+    trail: Trail | None = None
 
 
 def format_of(row: CheckedRow) -> str:

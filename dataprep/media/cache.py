@@ -31,11 +31,11 @@ Fact = TypeVar("Fact")
 FILE_NAME = "media.sqlite"
 _FORMAT = 1
 _DECODERS = {"image": ("pillow",), "video": ("decord", "eva-decord", "av"), "pixels": ("pillow", "simplejpeg", "numpy")}
-# Failures that the bytes of a file alone decide; the others may be gone the next time.
-_LASTING = frozenset({
+LASTING = frozenset({
     "empty", "lfs-pointer", "not-an-image", "unsupported-format", "truncated-header", "truncated-data", "zero-size",
     "too-large", "not-a-video", "no-frames", "damaged-data",
 })  # fmt: skip
+"""Failures that the bytes of a file alone decide; the others may be gone the next time."""
 _LARGEST_BYTES = 1 << 30
 _UNUSED_DAYS = 90
 _STEP_S = 0.01
@@ -111,7 +111,7 @@ class MediaCache:
         try:
             fact = find()
         except MediaError as error:
-            if error.reason in _LASTING:
+            if error.reason in LASTING:
                 self._put(kind, file, stamp, _Entry(error=(error.reason, error.detail, error.suggestion)))
             raise
         self._put(kind, file, stamp, _Entry(fact=msgspec.Raw(_encode(fact))))

@@ -1,0 +1,164 @@
+"""Which media files a run looked at, and in what state: as long as they are in it, the run would say the same again.
+
+A state is device, inode, size, modification and change time, as one number of 64 bits, taken before or while the file
+is read. Names are kept by folder, 8 bytes and the name for each file, so that a million of them take little memory.
+Folders and symbolic links count by where they lead. To follow a trail costs one look at each file.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from array import array
+
+import msgspec
+
+_MOST_BYTES = 64 << 20
+_FOLDER_FLAGS = getattr(os, "O_PATH", os.O_RDONLY) | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
+
+
+def state_of(facts: os.stat_result) -> int:
+    """Return a number that is another one once a file has changed, or another one is in its place."""
+    # Hashes of integers do not depend on the seed of the process.
+    return hash((facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns))
+
+
+def newest_change(facts: os.stat_result) -> int:
+    """Return when a file last changed, in ns since 1970."""
+    return max(facts.st_mtime_ns, facts.st_ctime_ns)
+
+
+class FolderTrail(msgspec.Struct, array_like=True):
+    """The files of one folder, as they are stored.
+
+    Attributes:
+        real: Where the folder leads once links are followed.
+        names: Names of files, each with a null byte behind it.
+        states: Their states, 8 bytes each.
+    """
+
+    real: str
+    names: bytes
+    states: bytes
+
+
+class StoredTrail(msgspec.Struct, array_like=True):
+    """A trail as it is stored: folders, and links with where they lead."""
+
+    folders: dict[str, FolderTrail]
+    links: dict[str, str]
+
+
+class Trail:
+    """What was looked at so far. Can be sent to other processes.
+
+    Attributes:
+        is_complete: Whether everything that mattered is on it.
+        newest_ns: When the youngest of the files changed, in ns since 1970.
+    """
+
+    def __init__(self) -> None:
+        self.is_complete = True
+        self.newest_ns = 0
+        self._folders: dict[str, tuple[str, bytearray, array[int]]] = {}
+        self._links: dict[str, str] = {}
+        self._num_bytes = 0
+
+    def note(self, folder: str, name: str, facts: os.stat_result) -> None:
+        """Remember a file that is no link.
+
+        Args:
+            folder: Its folder, with a slash at the end.
+            name: Its name there.
+            facts: What the system said of the file, no later than it was read.
+        """
+        known = self._folders.get(folder)
+        if known is None:
+            known = self._folders[folder] = (os.path.realpath(folder), bytearray(), array("q"))
+        encoded = os.fsencode(name)
+        known[1].extend(encoded)
+        known[1].append(0)
+        known[2].append(state_of(facts))
+        self.newest_ns = max(self.newest_ns, facts.st_mtime_ns, facts.st_ctime_ns)
+        self._num_bytes += len(encoded) + 9
+        if self._num_bytes > _MOST_BYTES:
+            self.spoil()
+
+    def note_path(self, path: str) -> None:
+        """Remember a file that is about to be read, or the link that leads to it and the file."""
+        try:
+            facts = os.lstat(path)
+            if stat.S_ISLNK(facts.st_mode):
+                real = os.path.realpath(path, strict=True)
+                self._links[path] = real
+                path, facts = real, os.lstat(real)
+        except (OSError, ValueError):
+            self.spoil()
+            return
+        folder, name = os.path.split(path)
+        if name in ("", ".", ".."):
+            self.spoil()
+            return
+        self.note(f"{folder.rstrip('/')}/", name, facts)
+
+    def spoil(self) -> None:
+        """Remember that something was looked at which no trail tells of, such as a URL or a name without a file."""
+        self.is_complete = False
+        self._folders.clear()
+        self._links.clear()
+        self._num_bytes = 0
+
+    def cut(self) -> Trail:
+        """Return what was noted since the last time, and begin anew."""
+        cut = Trail()
+        cut.__dict__.update(self.__dict__)
+        self.__dict__.update(Trail().__dict__)
+        return cut
+
+    def extend(self, other: Trail) -> None:
+        """Append the trail of another part of the run."""
+        self.newest_ns = max(self.newest_ns, other.newest_ns)
+        for folder, (real, names, states) in other._folders.items():
+            known = self._folders.setdefault(folder, (real, bytearray(), array("q")))
+            known[1].extend(names)
+            known[2].extend(states)
+            if known[0] != real:  # it was moved meanwhile
+                self.is_complete = False
+        self._links.update(other._links)
+        self._num_bytes += other._num_bytes
+        if not (self.is_complete and other.is_complete) or self._num_bytes > _MOST_BYTES:
+            self.spoil()
+
+    def stored(self) -> StoredTrail:
+        """Return the trail as it is stored."""
+        folders = {
+            folder: FolderTrail(real, bytes(names), states.tobytes())
+            for folder, (real, names, states) in self._folders.items()
+        }
+        return StoredTrail(folders, self._links)
+
+
+def is_unchanged(trail: StoredTrail) -> bool:
+    """Return whether everything on a trail is as it was."""
+    try:
+        return all(os.path.realpath(link, strict=True) == real for link, real in trail.links.items()) and all(
+            _is_folder_unchanged(folder, files) for folder, files in trail.folders.items()
+        )
+    except (OSError, ValueError):
+        return False
+
+
+def _is_folder_unchanged(folder: str, files: FolderTrail) -> bool:
+    if os.path.realpath(folder) != files.real:
+        return False
+    states = array("q")
+    states.frombytes(files.states)
+    look, state = os.lstat, state_of
+    descriptor = os.open(files.real, _FOLDER_FLAGS)  # names in an open folder are found sooner than whole paths
+    try:
+        return all(
+            state(look(name, dir_fd=descriptor)) == known
+            for name, known in zip(files.names.split(b"\0")[:-1], states, strict=True)
+        )
+    finally:
+        os.close(descriptor)
