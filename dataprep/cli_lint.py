@@ -158,10 +158,10 @@ def lint_command(
     ] = None,
     cache: Annotated[
         Path | None,
-        _option("--cache", group=RUN, help="Folder to remember media in. Default: dataprep in the user's caches."),
+        _option("--cache", group=RUN, help="Folder to remember media and reports in. Default: dataprep in the user's caches."),
     ] = None,
     no_cache: Annotated[
-        bool | None, _option("--no-cache/--use-cache", group=RUN, help="Probe all media, and remember nothing.")
+        bool | None, _option("--no-cache/--use-cache", group=RUN, help="Check everything anew, and remember nothing.")
     ] = None,
     jobs: Annotated[
         int | None, _option("--jobs", "-j", group=RUN, min=1, help="Worker processes. Default: 1.")

@@ -54,9 +54,9 @@ class RowConfig:
     allow_outside_root: bool = False
     """Read media files that lie outside the media root."""
     cache: Path | None = None
-    """Folder in which to remember what was found out of media; None is that of the user's caches."""
+    """Folder in which to remember media and reports; None is that of the user's caches."""
     no_cache: bool = False
-    """Remember nothing of media, and use nothing that is remembered."""
+    """Remember nothing, and use nothing that is remembered."""
 
     def __post_init__(self) -> None:
         check_choices(self)
