@@ -158,7 +158,7 @@ def lint_command(
     ] = None,
     cache: Annotated[
         Path | None,
-        _option("--cache", group=RUN, help="Folder to remember media and reports in. Default: dataprep in the user's caches."),
+        _option("--cache", group=RUN, help="Folder to remember things in. Default: dataprep in the user's caches."),
     ] = None,
     no_cache: Annotated[
         bool | None, _option("--no-cache/--use-cache", group=RUN, help="Check everything anew, and remember nothing.")
