@@ -134,6 +134,10 @@ def lint_command(
     video_frames: Annotated[
         int | None, _option("--video-frames", group=MEDIA, help="Frames taken from each video. Default: 8.")
     ] = None,
+    media_timeout: Annotated[
+        int | None,
+        _option("--media-timeout", group=MEDIA, help="Seconds that reading one video may take. Default: 60."),
+    ] = None,
     media_root: Annotated[
         Path | None,
         _option("--media-root", group=MEDIA, help="Where media paths start. Default: the data file's folder."),

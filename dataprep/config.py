@@ -47,6 +47,8 @@ class RowConfig:
     """``ignore`` or ``apply`` the EXIF orientation of images."""
     video_frames: int = 8
     """Frames taken from each video."""
+    media_timeout: int = 60
+    """Seconds that reading one video may take; one that takes longer cannot be used."""
     allow_urls: bool = False
     """Fetch media given as http or https URLs."""
     allow_private_urls: bool = False
@@ -62,7 +64,7 @@ class RowConfig:
         check_choices(self)
         if self.max_length < 1:
             raise ConfigError(f"--max-length is {self.max_length}, it must be at least 1")
-        for name in ("max_num", "video_frames"):
+        for name in ("max_num", "video_frames", "media_timeout"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ConfigError(f"--{name.replace('_', '-')} is {value}, it must be at least 1")

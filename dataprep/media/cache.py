@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 Fact = TypeVar("Fact")
 FILE_NAME = "media.sqlite"
-_FORMAT = 1
+_FORMAT = 2
 _DECODERS = {"image": ("pillow",), "video": ("decord", "eva-decord", "av"), "pixels": ("pillow", "simplejpeg", "numpy")}
 LASTING = frozenset({
     "empty", "lfs-pointer", "not-an-image", "unsupported-format", "truncated-header", "truncated-data", "zero-size",

@@ -91,6 +91,7 @@ class MediaIndex:
         allow_private_urls: bool = False,
         cache: MediaCache | None = None,
         trail: Trail | None = None,
+        timeout_s: float | None = None,
     ) -> None:
         """Begin without any facts.
 
@@ -101,11 +102,13 @@ class MediaIndex:
             allow_private_urls: Fetch from private addresses, too.
             cache: What earlier runs found out; None asks the files themselves.
             trail: Where to note what was looked at; None notes nothing.
+            timeout_s: Seconds that reading one video may take; None is the reader's own limit.
         """
         self.root = root
         self._policy = MediaRoot(root, allow_outside=allow_outside, allow_urls=allow_urls)
         self._cache = cache
         self._trail = trail
+        self._timeout_s = timeout_s
         self._quick = QuickProbe(self._policy, trail=trail)
         self._allow_private_urls = allow_private_urls
         self._known: dict[tuple[str, str], MediaFacts] = {}
@@ -177,7 +180,7 @@ class MediaIndex:
 
     def _probe_video(self, file: str) -> VideoHeader:
         def probe() -> VideoHeader:
-            return probe_video(file)
+            return probe_video(file, timeout_s=self._timeout_s)
 
         return probe() if self._cache is None else self._cache.recall("video", file, VideoHeader, probe)
 

@@ -228,6 +228,7 @@ class CheckerSet:
                 allow_private_urls=config.allow_private_urls,
                 cache=self._cache,
                 trail=self._trail,
+                timeout_s=config.media_timeout,
             )
         return self._media[root]
 
