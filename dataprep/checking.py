@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from dataprep.blocks import Block, Slice
 from dataprep.rules.runner import CheckerRecipe, CheckerSet
 from dataprep.sources import RawRow
-from dataprep.verdicts import ChunkVerdict, format_of
+from dataprep.verdicts import ChunkVerdict, format_of, has_videos
 
 if TYPE_CHECKING:
     from dataprep.plain.checker import PlainChecker
@@ -68,7 +68,8 @@ class ChunkChecker:
         checked = self._checkers.for_file(path).check_all(rows)
         found = [(number, row.findings) for number, row in enumerate(checked) if row.findings]
         formats = dict(Counter(map(format_of, checked)))
-        return ChunkVerdict(path, len(rows), formats, found, self._checkers.new_collector(path).add_all(checked))
+        facts = self._checkers.new_collector(path).add_all(checked)
+        return ChunkVerdict(path, len(rows), formats, found, facts, any(map(has_videos, checked)))
 
     def _plain_checker(self, path: str, size: int) -> PlainChecker | None:
         if size < _FEWEST_BYTES and "numpy" not in sys.modules:

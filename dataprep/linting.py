@@ -64,6 +64,7 @@ class LintReport:
         by_code: Counts of all findings.
         num_rows: Rows checked.
         num_rows_with_errors: Rows that conversion would reject.
+        has_videos: Whether any row has a video.
         levels: The rungs of the ladder that rows were taken to.
         model_type: The model that the data was checked for, or None.
         num_accepted: Findings that the baseline accepts; they are counted nowhere else.
@@ -79,6 +80,7 @@ class LintReport:
     by_code: dict[str, CodeSummary] = field(default_factory=dict)
     num_rows: int = 0
     num_rows_with_errors: int = 0
+    has_videos: bool = False
     levels: frozenset[Level] = UP_TO_MEDIA
     model_type: str | None = None
     num_accepted: int = 0
@@ -166,6 +168,7 @@ def _repeat(
         files=[FileSummary(path, rows, Counter(dict(formats))) for path, rows, formats in stored.files],
         num_rows=stored.num_rows,
         num_rows_with_errors=stored.num_rows_with_errors,
+        has_videos=stored.has_videos,
         levels=levels_of(config),
         model_type=config.model_type,
         num_accepted=stored.num_accepted,
@@ -189,6 +192,7 @@ def _stored(report: LintReport, groups: list[int]) -> StoredRun:
         groups=groups,
         num_rows=report.num_rows,
         num_rows_with_errors=report.num_rows_with_errors,
+        has_videos=report.has_videos,
         num_accepted=report.num_accepted,
         sampled_from=report.sampled_from,
         budget=encode_budget(report.budget),
@@ -213,6 +217,7 @@ def _check_files(
     tasks = run_ordered(check_chunk, _chunks(report, config), build=ChunkRecipe(recipe), jobs=config.jobs)
     for verdict in chain.from_iterable(tasks):
         corpus.add(verdict.path, verdict.facts)
+        report.has_videos = report.has_videos or verdict.has_videos
         if trail is not None and verdict.trail is not None:
             trail.extend(verdict.trail)
         summary = summaries[verdict.path]

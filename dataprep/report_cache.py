@@ -58,6 +58,7 @@ class StoredRun(msgspec.Struct, array_like=True, kw_only=True):
         groups: How many of them were made at a time.
         num_rows: Rows checked.
         num_rows_with_errors: Rows that conversion would reject.
+        has_videos: Whether any row has a video.
         num_accepted: Findings that the baseline accepts.
         sampled_from: Rows that the rows checked were drawn from, or None.
         budget: The budget as it is stored, or nil.
@@ -68,6 +69,7 @@ class StoredRun(msgspec.Struct, array_like=True, kw_only=True):
     groups: list[int]
     num_rows: int
     num_rows_with_errors: int
+    has_videos: bool
     num_accepted: int
     sampled_from: int | None
     budget: msgspec.Raw

@@ -23,6 +23,7 @@ class ChunkVerdict:
         formats: How many of them are of each format.
         findings: The rows with findings: number of the row in the chunk, from 0, and its findings, errors first.
         facts: What the rules about whole data sets need to know.
+        has_videos: Whether any of the rows has a video.
         trail: Which media were looked at; None unless that was asked for.
     """
 
@@ -31,7 +32,13 @@ class ChunkVerdict:
     formats: dict[str, int]
     findings: list[tuple[int, list[Finding]]]
     facts: Facts
+    has_videos: bool = False
     trail: Trail | None = None
+
+
+def has_videos(row: CheckedRow) -> bool:
+    """Return whether a row has a video."""
+    return row.record is not None and bool(row.record.videos)
 
 
 def format_of(row: CheckedRow) -> str:

@@ -115,7 +115,7 @@ def probe_video(path: str | Path) -> VideoHeader:
     reader = _open_with_decord(path)
     if reader is not None:
         try:
-            height, width, _ = reader[0].asnumpy().shape
+            height, width, _ = _rgb(reader[0]).shape
             times = reader.get_frame_timestamp(range(len(reader)))[:, 0].tolist()
             return VideoHeader(container, width, height, len(reader), float(reader.get_avg_fps()), varies(times))
         except _decord_errors():
@@ -245,9 +245,21 @@ def _read_with_decord(path: str | Path, wanted: list[int]) -> dict[int, Frame] |
         return None
     _check_indices(path, wanted, len(reader))
     try:
-        return {index: reader[index].asnumpy() for index in wanted}
+        return {index: _rgb(reader[index]) for index in wanted}
     except _decord_errors():
         return None
+
+
+def _rgb(frame: Any) -> Frame:
+    """Return decord's frame as an array.
+
+    Raises:
+        ValueError: If decord takes the padding of narrow rows for a fourth channel, which makes noise of the picture.
+    """
+    pixels: Frame = frame.asnumpy()
+    if pixels.shape[2:] != (3,):
+        raise ValueError(f"a frame of shape {pixels.shape}")
+    return pixels
 
 
 def _check_indices(path: str | Path, wanted: list[int], num_frames: int) -> None:
