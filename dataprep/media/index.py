@@ -15,12 +15,12 @@ import msgspec
 from dataprep.errors import MediaError
 from dataprep.media.cache import LASTING
 from dataprep.media.image_header import ImageHeader
-from dataprep.media.isolation import probe_video
+from dataprep.media.isolation import decode_frames, probe_video
 from dataprep.media.probe import probe_image_bytes, probe_image_file
 from dataprep.media.quick import QuickProbe
 from dataprep.media.resolve import LONGEST_PATH, MediaRoot, Resolved
 from dataprep.media.trail import Trail
-from dataprep.media.video import VideoHeader
+from dataprep.media.video import VideoHeader, choose_frames
 from dataprep.records import MediaRef, Record
 from dataprep.tiling import ImageSize
 
@@ -192,6 +192,32 @@ class MediaIndex:
         if self._trail is not None and found.error is not None and found.error.reason not in _DECIDED:
             self._trail.spoil()
         return found
+
+    def check_frames(self, facts: MediaFacts, num_frames: int) -> MediaError | None:
+        """Decode the frames that stand for a video.
+
+        Args:
+            facts: What is known of it.
+            num_frames: How many are taken.
+
+        Returns:
+            Why one of them cannot be decoded; None if all can, or if nothing is known of the video.
+        """
+        file, header = facts.file, facts.video
+        if file is None or header is None:
+            return None
+
+        def find() -> str:
+            indices = choose_frames(header.num_frames, num_segments=num_frames)
+            return decode_frames(file, indices, timeout_s=self._timeout_s).reader
+
+        try:
+            _ = find() if self._cache is None else self._cache.recall(f"frames-{num_frames}", file, str, find)
+        except MediaError as error:
+            if self._trail is not None and error.reason not in _DECIDED:
+                self._trail.spoil()
+            return error
+        return None
 
     def split_joined(self, record: Record) -> Record:
         """Return the record with paths that a bare text joins by commas taken apart, where all of them exist."""

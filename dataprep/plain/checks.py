@@ -30,7 +30,7 @@ COVERED = frozenset((
 _RISKY_NAMES = rb"|".join(rb"[ _-]*".join(bytes([letter]) for letter in name) for name in (
     b"im", b"vid", b"pic", b"aud", b"box", b"bound", b"bbox", b"ref", b"obj", b"quad", b"unk",
 ))  # fmt: skip
-COVERED_PIXELS = frozenset({"M310"})
+COVERED_PIXELS = frozenset({"M310", "V358"})
 """Rules of rows, at the level of pixels, that have nothing to say about images that decode."""
 
 RISKY = re.compile(

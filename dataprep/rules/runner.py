@@ -118,6 +118,7 @@ class RowChecker:
             self._run(Level.MEDIA, row)
         if row.record is not None and Level.PIXELS in self.levels:
             row.pixels = [self.media.read_pixels(facts) for facts in row.images]
+            row.frame_errors = [self.media.check_frames(facts, self.context.video_frames) for facts in row.videos]
             self._run(Level.PIXELS, row)
         return row
 

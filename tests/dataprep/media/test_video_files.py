@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from dataprep import convert, lint
+from dataprep.config import LintConfig
 from dataprep.media import isolation, video
 from dataprep.media.video import PYAV, Decoded, choose_frames
 from dataprep.shards.reader import open_shards
@@ -207,3 +208,20 @@ def test_every_real_video_converts(real_videos: list[dict[str, Any]], real: Path
     assert {line["outcome"] for line in ledger} == {"converted"}
     noted = {file for file, line in zip(files, ledger, strict=True) if "V357" in line["codes"]}
     assert noted == {fact["file"] for fact in real_videos if "dav1d" in fact["codec"]}
+
+
+def test_damaged_frames_are_found_at_level_3_and_remembered(
+    tmp_path: Path, goldens: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dataprep.media.cache._TICK_NS", -(10**12))
+    (tmp_path / "a.mp4").write_bytes((goldens / "videos" / "v101.mp4").read_bytes())
+    damage(tmp_path / "a.mp4", "b.mp4", start=30_000, length=60_000)
+    rows = [{"query": "<video>What?", "response": "A dot.", "videos": [name]} for name in ("a.mp4", "b.mp4")]
+    source = write_rows(tmp_path / "rows.jsonl", rows)
+    config = LintConfig(level=3, cache=tmp_path / "cache")
+    first = lint([source], config)
+    assert [(f.code, f.location.line) for f in first.findings if f.code[0] == "V"] == [("V358", 2)]
+    monkeypatch.setattr("dataprep.media.index.decode_frames", None)
+    assert lint([source], config) == first
+    with pytest.raises(TypeError):
+        lint([source], LintConfig(level=3, cache=tmp_path / "cache", video_frames=4))
