@@ -7,8 +7,9 @@ looked at again (:mod:`dataprep.media.trail`), and the report counts only if all
 made anew.
 
 Not remembered: standard input and pipes, runs that may fetch URLs or draw a contact sheet, runs that stopped early or
-found more than can be kept, media that are missing or could not be read this time, and files that changed less than two
-seconds before the run, since another change may leave their times as they are.
+found more than can be kept, media that could not be read this time, media that are missing with their folder or are
+there under another root, and files that changed less than two seconds before the run, since another change may leave
+their times as they are.
 """
 
 from __future__ import annotations
@@ -100,11 +101,13 @@ class ReportCache:
         path: Its file.
         newest_ns: When the youngest of the files that decide about it changed, in ns since 1970.
         began_ns: When the run began.
+        other_roots: Folders in which lint looks for media that are missing in their own.
     """
 
     path: Path
     newest_ns: int
     began_ns: int
+    other_roots: tuple[str, ...]
 
     @classmethod
     def of_run(cls, files: Sequence[str], val_files: Iterable[str], config: LintConfig) -> ReportCache | None:
@@ -122,6 +125,7 @@ class ReportCache:
         options = replace(config, jobs=1, cache=None, no_cache=False)  # they decide how, not what
         try:
             key = [_FORMAT, __version__, sys.version, _own_state(), Path.cwd(), list(val_files), options]
+            roots = [*(root for path in files for root in Path(path).absolute().parents[1:]), Path.cwd()]
             for path in [*files, *_option_files(config)]:
                 facts = os.stat(path)  # noqa: PTH116 - a path may be any bytes
                 if not stat.S_ISREG(facts.st_mode):
@@ -131,7 +135,7 @@ class ReportCache:
         except (OSError, ValueError):
             return None  # the run itself says what is wrong
         digest = hashlib.sha256(repr(key).encode("utf-8", "surrogateescape")).hexdigest()
-        return cls(folder / FOLDER_NAME / f"{digest}.run", newest_ns, began_ns)
+        return cls(folder / FOLDER_NAME / f"{digest}.run", newest_ns, began_ns, tuple(dict.fromkeys(map(str, roots))))
 
     def load(self) -> StoredRun | None:
         """Return what an earlier run found, if all media are as they were then; None otherwise."""
@@ -142,7 +146,7 @@ class ReportCache:
         if hashlib.sha256(content[_HASH_BYTES:]).digest() != content[:_HASH_BYTES]:
             return None  # it is damaged, and will be written anew
         entry = msgspec.msgpack.decode(memoryview(content)[_HASH_BYTES:], type=_Entry)
-        if not is_unchanged(entry.trail):
+        if not is_unchanged(entry.trail) or self._are_elsewhere(entry.trail.missing):
             return None
         with suppress(OSError):
             os.utime(self.path)  # the runs that were not asked for go first
@@ -150,7 +154,13 @@ class ReportCache:
 
     def is_worthwhile(self, trail: Trail) -> bool:
         """Return whether a run with this trail can be remembered."""
-        return trail.is_complete and max(self.newest_ns, trail.newest_ns) < self.began_ns - _SETTLED_NS
+        is_settled = max(self.newest_ns, trail.newest_ns) < self.began_ns - _SETTLED_NS
+        return is_settled and trail.is_complete and not self._are_elsewhere(trail.missing)
+
+    def _are_elsewhere(self, missing: Iterable[str]) -> bool:
+        """Return whether any missing medium is in another folder, of which lint tells."""
+        paths = (os.path.join(root, source) for source in missing for root in self.other_roots)  # noqa: PTH118
+        return any(map(os.path.isfile, paths))
 
     def store(self, run: StoredRun, trail: Trail) -> None:
         """Remember a run, unless its findings hold what cannot be stored, or are too large."""

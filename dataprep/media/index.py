@@ -144,7 +144,9 @@ class MediaIndex:
                 data = fetch_url(resolved.source, allow_private=self._allow_private_urls)
             return self._probe(ref, resolved, data)
         except MediaError as error:
-            if self._trail is not None and error.reason not in _DECIDED:
+            if self._trail is not None and error.reason == "missing":
+                self._trail.note_missing(str(self._policy.root), ref.source.strip())
+            elif self._trail is not None and error.reason not in _DECIDED:
                 self._trail.spoil()
             return MediaFacts(ref=ref, error=error)
 

@@ -14,6 +14,7 @@ from array import array
 import msgspec
 
 _MOST_BYTES = 64 << 20
+_MOST_MISSING = 1_000
 _FOLDER_FLAGS = getattr(os, "O_PATH", os.O_RDONLY) | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
@@ -43,10 +44,11 @@ class FolderTrail(msgspec.Struct, array_like=True):
 
 
 class StoredTrail(msgspec.Struct, array_like=True):
-    """A trail as it is stored: folders, and links with where they lead."""
+    """A trail as it is stored: folders, links with where they lead, and references without a file."""
 
     folders: dict[str, FolderTrail]
     links: dict[str, str]
+    missing: list[str]
 
 
 class Trail:
@@ -55,11 +57,13 @@ class Trail:
     Attributes:
         is_complete: Whether everything that mattered is on it.
         newest_ns: When the youngest of the files changed, in ns since 1970.
+        missing: References without a file.
     """
 
     def __init__(self) -> None:
         self.is_complete = True
         self.newest_ns = 0
+        self.missing: dict[str, None] = {}
         self._folders: dict[str, tuple[str, bytearray, array[int]]] = {}
         self._links: dict[str, str] = {}
         self._num_bytes = 0
@@ -101,9 +105,23 @@ class Trail:
             return
         self.note(f"{folder.rstrip('/')}/", name, facts)
 
+    def note_missing(self, root: str, source: str) -> None:
+        """Remember a reference without a file: by its folder, whose time tells of every name that comes or goes.
+
+        What it says of names in other folders, or of a folder that is not there, is on no trail.
+        """
+        folder, name = os.path.split(os.path.join(root, source))  # noqa: PTH118 - no path that may be odd
+        is_plain = name not in ("", ".", "..") and "," not in source and os.path.isdir(folder)  # noqa: PTH112
+        if not is_plain or os.path.lexists(f"{folder}/{name}") or len(self.missing) >= _MOST_MISSING:
+            self.spoil()
+            return
+        self.missing[source] = None
+        self.note_path(folder)
+
     def spoil(self) -> None:
-        """Remember that something was looked at which no trail tells of, such as a URL or a name without a file."""
+        """Remember that something was looked at which no trail tells of, such as a URL."""
         self.is_complete = False
+        self.missing.clear()
         self._folders.clear()
         self._links.clear()
         self._num_bytes = 0
@@ -125,8 +143,10 @@ class Trail:
             if known[0] != real:  # it was moved meanwhile
                 self.is_complete = False
         self._links.update(other._links)
+        self.missing.update(other.missing)
         self._num_bytes += other._num_bytes
-        if not (self.is_complete and other.is_complete) or self._num_bytes > _MOST_BYTES:
+        is_long = self._num_bytes > _MOST_BYTES or len(self.missing) > _MOST_MISSING
+        if is_long or not (self.is_complete and other.is_complete):
             self.spoil()
 
     def stored(self) -> StoredTrail:
@@ -135,7 +155,7 @@ class Trail:
             folder: FolderTrail(real, bytes(names), states.tobytes())
             for folder, (real, names, states) in self._folders.items()
         }
-        return StoredTrail(folders, self._links)
+        return StoredTrail(folders, self._links, list(self.missing))
 
 
 def is_unchanged(trail: StoredTrail) -> bool:

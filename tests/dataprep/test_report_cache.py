@@ -175,6 +175,23 @@ def test_the_same_rows_from_elsewhere_are_another_run(
             lint([name])
 
 
+def test_missing_media_are_remembered_until_they_come(rows: str, no_more_checks: Callable[[], None]) -> None:
+    folder = Path(rows).parent
+    source = write_rows(folder / "gone.jsonl", [image_row("gone.png"), image_row("00.png"), image_row("0.png")])
+    first = lint([source])
+    assert [finding.code for finding in first.findings] == ["M301", "M301"]
+    assert lint([source]) == first
+    write_png(folder.parent / "gone.png", (1, 2, 3))  # under another root, which the help tells of
+    second = lint([source])
+    assert "--media-root" in str(second.findings[0].help)
+    assert lint([source]) == second
+    (folder.parent / "gone.png").rename(folder / "gone.png")
+    third = lint([source])
+    assert len(third.findings) == 1
+    no_more_checks()
+    assert lint([source]) == third
+
+
 def test_a_changed_baseline_is_seen(rows: str, call: Call, tmp_path: Path) -> None:
     baseline = tmp_path / "baseline.json"
     call("lint", rows, "--baseline", baseline, "--update-baseline")
@@ -234,7 +251,7 @@ def test_another_release_trusts_nothing(
 
 
 def test_what_is_not_remembered(rows: str, reports: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    gone = write_rows(Path(rows).with_name("gone.jsonl"), [image_row("gone.png")])
+    gone = write_rows(Path(rows).with_name("gone.jsonl"), [image_row("gone/gone.png")])
     named = write_rows(Path(rows).with_name(os.fsdecode(b"\xff.jsonl")), ['{"query": 1}'])  # no UTF-8
     for paths, options in (
         ([rows], {"no_cache": True}),

@@ -130,9 +130,32 @@ def test_inline_images_need_no_trail(root: Path) -> None:
 def test_what_no_file_tells_spoils_the_trail(root: Path) -> None:
     outside = write_png(root.parent / "out.png", (1, 2, 3))
     base64_text = data_uri(encode_png((1, 2, 3))).partition(",")[2]
-    for source in ("images/gone.png", str(outside), base64_text, "images"):
+    (root / "broken.png").symlink_to(root / "nowhere.png")
+    odd = ("gone/0.png", "broken.png", "images/0.png,gone.png", "gone/")
+    for source in (*odd, str(outside), base64_text, "images"):
         assert not look_at(root, "images/0.png", source).is_complete, source
     assert look_at(root, str(outside), allow_outside=True).is_complete
+
+
+@pytest.mark.parametrize("name", ["gone.png", "1.pn", "other.txt"])
+def test_missing_files_are_on_the_trail_by_their_folder(root: Path, name: str) -> None:
+    trail = store(look_at(root, "images/0.png", "images/gone.png"))
+    assert trail.missing == ["images/gone.png"]
+    assert is_unchanged(trail)
+    (root / "new.png").touch()
+    assert is_unchanged(trail)
+    (root / "images" / name).touch()  # it, or a name that may be meant
+    assert not is_unchanged(trail)
+
+
+def test_many_missing_files_spoil_the_trail(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trail_module, "_MOST_MISSING", 2)
+    one, two, three = (f"images/gone-{number}.png" for number in range(3))
+    assert look_at(root, one, two).is_complete
+    assert not look_at(root, one, two, three).is_complete
+    whole = look_at(root, one, two)
+    whole.extend(look_at(root, three))
+    assert not whole.is_complete
 
 
 def test_joined_paths_spoil_the_trail(root: Path) -> None:
@@ -163,7 +186,7 @@ def test_pieces_add_up(root: Path) -> None:
 
 def test_a_piece_that_is_spoilt_spoils_the_whole(root: Path) -> None:
     whole = look_at(root, SOURCES[0])
-    whole.extend(look_at(root, "gone.png"))
+    whole.extend(look_at(root, "gone/gone.png"))
     whole.extend(look_at(root, SOURCES[1]))
     assert not whole.is_complete
     assert store(whole).folders == {}
