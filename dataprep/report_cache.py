@@ -170,12 +170,13 @@ class ReportCache:
             return  # halves of characters, numbers of any length
         if len(content) > _MOST_BYTES_OF_RUN:
             return
-        folder = self.path.parent
+        folder, own = self.path.parent, self.path.with_suffix(f".{os.getpid()}")  # others may be at the same run
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with atomic_file(self.path, is_durable=False) as file:
+            with atomic_file(own, is_durable=False) as file:
                 file.write(hashlib.sha256(content).digest())
                 file.write(content)
+            own.replace(self.path)
             _prune(folder)
         except (OSError, DataprepError) as error:
             _log.warning("the report cannot be remembered in %s (%s); name another folder with --cache", folder, error)
