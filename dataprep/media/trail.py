@@ -14,6 +14,7 @@ from array import array
 import msgspec
 
 _MOST_BYTES = 64 << 20
+_BYTES_OF_FOLDER, _BYTES_OF_LINK = 500, 250
 _MOST_MISSING = 1_000
 _FOLDER_FLAGS = getattr(os, "O_PATH", os.O_RDONLY) | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
 
@@ -27,6 +28,25 @@ def state_of(facts: os.stat_result) -> int:
 def newest_change(facts: os.stat_result) -> int:
     """Return when a file last changed, in ns since 1970."""
     return max(facts.st_mtime_ns, facts.st_ctime_ns)
+
+
+class _Folder:
+    """The files of one folder so far; the names of the last ones are put together later, which is faster."""
+
+    __slots__ = ("last", "names", "real", "states")
+
+    def __init__(self, real: str) -> None:
+        self.real = real
+        self.names = bytearray()
+        self.states = array("q")
+        self.last: list[str] = []
+
+    def pack(self) -> bytearray:
+        """Return the names of all files, each with a null byte behind it."""
+        if self.last:
+            self.names += os.fsencode("\0".join([*self.last, ""]))
+            self.last.clear()
+        return self.names
 
 
 class FolderTrail(msgspec.Struct, array_like=True):
@@ -64,9 +84,9 @@ class Trail:
         self.is_complete = True
         self.newest_ns = 0
         self.missing: dict[str, None] = {}
-        self._folders: dict[str, tuple[str, bytearray, array[int]]] = {}
+        self._folders: dict[str, _Folder] = {}
         self._links: dict[str, str] = {}
-        self._num_bytes = 0
+        self._num_bytes = 0  # of what was appended
 
     def note(self, folder: str, name: str, facts: os.stat_result) -> None:
         """Remember a file that is no link.
@@ -78,15 +98,12 @@ class Trail:
         """
         known = self._folders.get(folder)
         if known is None:
-            known = self._folders[folder] = (os.path.realpath(folder), bytearray(), array("q"))
-        encoded = os.fsencode(name)
-        known[1].extend(encoded)
-        known[1].append(0)
-        known[2].append(state_of(facts))
-        self.newest_ns = max(self.newest_ns, facts.st_mtime_ns, facts.st_ctime_ns)
-        self._num_bytes += len(encoded) + 9
-        if self._num_bytes > _MOST_BYTES:
-            self.spoil()
+            known = self._folders[folder] = _Folder(os.path.realpath(folder))
+        known.last.append(name)
+        modified_ns, changed_ns = facts.st_mtime_ns, facts.st_ctime_ns
+        known.states.append(hash((facts.st_dev, facts.st_ino, facts.st_size, modified_ns, changed_ns)))  # state_of
+        if changed_ns > self.newest_ns or modified_ns > self.newest_ns:
+            self.newest_ns = max(modified_ns, changed_ns)
 
     def note_path(self, path: str) -> None:
         """Remember a file that is about to be read, or the link that leads to it and the file."""
@@ -130,21 +147,27 @@ class Trail:
         """Return what was noted since the last time, and begin anew."""
         cut = Trail()
         cut.__dict__.update(self.__dict__)
+        for folder in cut._folders.values():
+            folder.pack()
         self.__dict__.update(Trail().__dict__)
         return cut
 
     def extend(self, other: Trail) -> None:
         """Append the trail of another part of the run."""
         self.newest_ns = max(self.newest_ns, other.newest_ns)
-        for folder, (real, names, states) in other._folders.items():
-            known = self._folders.setdefault(folder, (real, bytearray(), array("q")))
-            known[1].extend(names)
-            known[2].extend(states)
-            if known[0] != real:  # it was moved meanwhile
+        for folder, files in other._folders.items():
+            known = self._folders.get(folder)
+            if known is None:
+                known = self._folders[folder] = _Folder(files.real)
+                self._num_bytes += _BYTES_OF_FOLDER + len(folder)
+            self._num_bytes += len(files.pack()) + 8 * len(files.states)
+            known.pack().extend(files.names)
+            known.states.extend(files.states)
+            if known.real != files.real:  # it was moved meanwhile
                 self.is_complete = False
+        self._num_bytes += sum(len(link) + len(real) + _BYTES_OF_LINK for link, real in other._links.items())
         self._links.update(other._links)
         self.missing.update(other.missing)
-        self._num_bytes += other._num_bytes
         is_long = self._num_bytes > _MOST_BYTES or len(self.missing) > _MOST_MISSING
         if is_long or not (self.is_complete and other.is_complete):
             self.spoil()
@@ -152,8 +175,8 @@ class Trail:
     def stored(self) -> StoredTrail:
         """Return the trail as it is stored."""
         folders = {
-            folder: FolderTrail(real, bytes(names), states.tobytes())
-            for folder, (real, names, states) in self._folders.items()
+            folder: FolderTrail(files.real, bytes(files.pack()), files.states.tobytes())
+            for folder, files in self._folders.items()
         }
         return StoredTrail(folders, self._links, list(self.missing))
 

@@ -200,9 +200,10 @@ def test_a_folder_that_moves_meanwhile_spoils_the_whole(root: Path) -> None:
 
 
 def test_a_trail_that_grows_too_long_is_given_up(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trail_module, "_MOST_BYTES", 30)
-    assert look_at(root, SOURCES[0], SOURCES[1]).is_complete
-    assert not look_at(root, *SOURCES).is_complete
-    whole = look_at(root, SOURCES[0], SOURCES[1])
+    size = len(f"{root}/images/") + trail_module._BYTES_OF_FOLDER + 2 * (len("0.png") + 9)
+    monkeypatch.setattr(trail_module, "_MOST_BYTES", size)
+    whole = Trail()
+    whole.extend(look_at(root, SOURCES[0], SOURCES[1]))
+    assert whole.is_complete
     whole.extend(look_at(root, SOURCES[2]))
     assert not whole.is_complete
