@@ -16,6 +16,7 @@ import msgspec
 _MOST_BYTES = 64 << 20
 _BYTES_OF_FOLDER, _BYTES_OF_LINK = 500, 250
 _MOST_MISSING = 1_000
+_FEW_FILES = 20
 _FOLDER_FLAGS = getattr(os, "O_PATH", os.O_RDONLY) | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
@@ -86,6 +87,7 @@ class Trail:
         self.missing: dict[str, None] = {}
         self._folders: dict[str, _Folder] = {}
         self._links: dict[str, str] = {}
+        self._parents: dict[str, str] = {}
         self._num_bytes = 0  # of what was appended
 
     def note(self, folder: str, name: str, facts: os.stat_result) -> None:
@@ -98,7 +100,7 @@ class Trail:
         """
         known = self._folders.get(folder)
         if known is None:
-            known = self._folders[folder] = _Folder(os.path.realpath(folder))
+            known = self._folders[folder] = _Folder(_follow(folder, self._parents))
         known.last.append(name)
         modified_ns, changed_ns = facts.st_mtime_ns, facts.st_ctime_ns
         known.states.append(hash((facts.st_dev, facts.st_ino, facts.st_size, modified_ns, changed_ns)))  # state_of
@@ -146,7 +148,7 @@ class Trail:
     def cut(self) -> Trail:
         """Return what was noted since the last time, and begin anew."""
         cut = Trail()
-        cut.__dict__.update(self.__dict__)
+        cut.__dict__.update(self.__dict__ | {"_parents": {}})
         for folder in cut._folders.values():
             folder.pack()
         self.__dict__.update(Trail().__dict__)
@@ -183,25 +185,41 @@ class Trail:
 
 def is_unchanged(trail: StoredTrail) -> bool:
     """Return whether everything on a trail is as it was."""
+    parents: dict[str, str] = {}
     try:
         return all(os.path.realpath(link, strict=True) == real for link, real in trail.links.items()) and all(
-            _is_folder_unchanged(folder, files) for folder, files in trail.folders.items()
+            _follow(folder, parents) == files.real and _is_folder_unchanged(files)
+            for folder, files in trail.folders.items()
         )
     except (OSError, ValueError):
         return False
 
 
-def _is_folder_unchanged(folder: str, files: FolderTrail) -> bool:
-    if os.path.realpath(folder) != files.real:
-        return False
+def _follow(folder: str, parents: dict[str, str]) -> str:
+    """Return where a folder leads; ``parents`` are folders that were followed before, as data sets may have many."""
+    parent, name = os.path.split(folder.rstrip("/"))
+    try:
+        is_odd = name in ("", ".", "..") or stat.S_ISLNK(os.lstat(f"{parent}/{name}").st_mode)
+    except OSError:
+        is_odd = True
+    if is_odd:
+        return os.path.realpath(folder)
+    real = parents.get(parent)
+    if real is None:
+        real = parents[parent] = os.path.realpath(parent)
+    return f"{real.rstrip('/')}/{name}"
+
+
+def _is_folder_unchanged(files: FolderTrail) -> bool:
     states = array("q")
     states.frombytes(files.states)
+    pairs = zip(files.names.split(b"\0")[:-1], states, strict=True)
     look, state = os.lstat, state_of
+    if len(states) < _FEW_FILES:
+        start = os.fsencode(f"{files.real}/")
+        return all(state(look(start + name)) == known for name, known in pairs)
     descriptor = os.open(files.real, _FOLDER_FLAGS)  # names in an open folder are found sooner than whole paths
     try:
-        return all(
-            state(look(name, dir_fd=descriptor)) == known
-            for name, known in zip(files.names.split(b"\0")[:-1], states, strict=True)
-        )
+        return all(state(look(name, dir_fd=descriptor)) == known for name, known in pairs)
     finally:
         os.close(descriptor)

@@ -83,6 +83,23 @@ def test_every_change_is_seen(root: Path, change: object) -> None:
     assert not is_unchanged(store(trail))
 
 
+def test_a_folder_above_that_leads_elsewhere_is_seen(root: Path) -> None:
+    trail = store(look_at(root, *SOURCES))
+    root.rename(root.parent / "moved")
+    assert not is_unchanged(trail)
+    root.symlink_to(root.parent / "moved")
+    assert not is_unchanged(trail)
+
+
+@pytest.mark.parametrize("limit", [0, 1_000])
+def test_few_and_many_files_are_looked_at_alike(root: Path, limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trail_module, "_FEW_FILES", limit)
+    trail = store(look_at(root, *SOURCES))
+    assert is_unchanged(trail)
+    change_bytes(root)
+    assert not is_unchanged(trail)
+
+
 def test_other_files_do_not_matter(root: Path) -> None:
     trail = store(look_at(root, *SOURCES))
     write_png(root / "images" / "3.png", (1, 2, 3))
