@@ -15,6 +15,7 @@ from dataprep.linting import lint
 @pytest.fixture(autouse=True)
 def _one_round(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(benchmark, "ROUNDS", 1)
+    monkeypatch.setattr(benchmark, "_SETTLED_S", 0)
 
 
 @pytest.mark.parametrize("name", WORKLOADS)
