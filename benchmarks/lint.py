@@ -183,7 +183,8 @@ def _two_processes(path: Path, name: str, count: int) -> list[Line]:
 
 
 def _command(files: list[Path], jobs: int) -> None:
-    command = [sys.executable, "-c", _MAIN, "lint", *map(str, files), "--level", "1", "--isolated", "-j", str(jobs)]
+    command = [sys.executable, "-c", _MAIN, "lint", *map(str, files), "--level", "1", "--isolated"]
+    command += ["--no-cache", "-j", str(jobs)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
