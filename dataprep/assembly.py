@@ -10,6 +10,7 @@ import base64
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +20,13 @@ from numpy.typing import NDArray
 
 from dataprep.errors import SourceError
 from dataprep.parts import TRAIN_SPLIT, Part, SplitCounts
-from dataprep.planning import read_media_file
+from dataprep.planning import read_media_into
+from dataprep.shards.arrays import array_from_numpy, array_of
 from dataprep.shards.columns import numbers
 from dataprep.shards.flat import id_lists
 from dataprep.shards.format import LEDGER_SCHEMA, MEDIA_SCHEMA, SAMPLES_SCHEMA, content_hash, media_name, samples_name
 from dataprep.shards.samples import Reject, RejectFinding
-from dataprep.shards.writer import ShardFile, write_arrow, write_rejects
+from dataprep.shards.writer import ShardFile, regroup, write_arrow, write_rejects
 from dataprep.token_columns import expand_runs
 
 SHARD_BYTES = 256 << 20
@@ -159,28 +161,42 @@ def write_shard(state: AssemblyState, task: MediaTask | SamplesTask) -> ShardFil
 
 def write_media_shard(state: AssemblyState, task: MediaTask) -> ShardFile:
     """Write one media shard."""
-    return write_arrow(state.out / media_name(task.number), MEDIA_SCHEMA, _media_batches(state, task))
+    path = state.out / media_name(task.number)
+    # Grouped before the bytes are there, which so are copied once.
+    batches = (_embed(state, batch) for batch in regroup(path, MEDIA_SCHEMA, _media_batches(state, task)))
+    return write_arrow(path, MEDIA_SCHEMA, batches)
 
 
 def _media_batches(state: AssemblyState, task: MediaTask) -> Iterator[pa.RecordBatch]:
     for name, rows in task.pieces:
         table = read_part(state.parts / f"{name}.media")
-        for row in rows:
-            batch = table.slice(row, 1).combine_chunks().to_batches()[0]
-            yield _embed(state, batch)
+        if rows != tuple(range(len(table))):
+            table = table.take(array_from_numpy(np.array(rows)))
+        yield from table.to_batches()
 
 
 def _embed(state: AssemblyState, batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Return the batch of one medium with its bytes, if it is to be embedded and lies in a file."""
-    entry = batch.to_pylist()[0]
-    if entry["bytes"] is not None or entry["hash"] is None:
+    """Return a batch of media with the bytes of those that are to be embedded and lie in files."""
+    hashes, paths, sizes = (batch.column(name).to_pylist() for name in ("hash", "path", "size"))
+    stored = batch.column("bytes")
+    is_linked = [digest is None for digest in hashes]
+    if not stored.null_count or all(is_linked):
         return batch
-    path = state.media_base / entry["path"]
-    data = read_media_file(path)
-    if content_hash(data) != entry["hash"]:
-        raise SourceError(f"{path} changed during the conversion; leave media alone and run the command again")
+    offsets = np.zeros(len(sizes) + 1, dtype=np.int64)
+    np.cumsum(np.where(is_linked, 0, sizes), out=offsets[1:])
+    buffer = pa.allocate_buffer(int(offsets[-1]))
+    for row, (start, end) in enumerate(pairwise(offsets.tolist())):
+        space = memoryview(buffer)[start:end]
+        if stored[row].is_valid:
+            space[:] = stored[row].as_buffer()
+        elif not is_linked[row]:
+            file = str(state.media_base / paths[row])
+            if not read_media_into(file, space) or content_hash(space) != hashes[row]:
+                raise SourceError(f"{file} changed during the conversion; leave media alone and run the command again")
+    valid = pa.py_buffer(np.packbits(~np.array(is_linked), bitorder="little")) if any(is_linked) else None
+    data = pa.Array.from_buffers(stored.type, len(sizes), [valid, pa.py_buffer(offsets), buffer])
     index = MEDIA_SCHEMA.get_field_index("bytes")
-    return batch.set_column(index, MEDIA_SCHEMA.field(index), pa.array([data], pa.large_binary()))
+    return batch.set_column(index, MEDIA_SCHEMA.field(index), data)
 
 
 def write_samples_shard(state: AssemblyState, task: SamplesTask) -> ShardFile:
@@ -191,7 +207,8 @@ def write_samples_shard(state: AssemblyState, task: SamplesTask) -> ShardFile:
 def _samples_batches(state: AssemblyState, task: SamplesTask) -> Iterator[pa.RecordBatch]:
     for name, media in task.pieces:
         table = read_part(state.parts / f"{name}.samples")
-        chosen = pc.equal(table["split"], task.split)
+        # Not the text itself: that imports pandas where it is installed.
+        chosen = pc.equal(table["split"], array_of([task.split], pa.string())[0])
         if not pc.all(chosen).as_py():
             table = table.filter(chosen)
         for batch in table.combine_chunks().to_batches():
@@ -218,7 +235,7 @@ def _renumber_media(batch: pa.RecordBatch, media: NDArray[np.int64]) -> pa.Recor
     if len(structs) == 0:
         return batch
     local = numbers(structs.field("media"))
-    children = [pa.array(media[local]) if f.name == "media" else structs.field(f.name) for f in structs.type]
+    children = [array_from_numpy(media[local]) if f.name == "media" else structs.field(f.name) for f in structs.type]
     fresh = pa.StructArray.from_arrays(children, fields=list(structs.type))
     images = pa.ListArray.from_arrays(lists.offsets, fresh, type=lists.type)
     return batch.set_column(index, SAMPLES_SCHEMA.field(index), images)
@@ -248,7 +265,7 @@ def _fill_places(
             next_row[shard] += 1
     for column, values in (("shard", shards), ("row_in_shard", rows)):
         index = LEDGER_SCHEMA.get_field_index(column)
-        batch = batch.set_column(index, LEDGER_SCHEMA.field(index), pa.array(values, pa.int32()))
+        batch = batch.set_column(index, LEDGER_SCHEMA.field(index), array_of(values, pa.int32()))
     return batch
 
 

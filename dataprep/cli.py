@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from dataprep.cli_import import import_app
 from dataprep.cli_lint import lint_command
 from dataprep.cli_options import (
     AllowOutside,
@@ -128,13 +129,17 @@ def _convert(paths: list[str], out: Path, config: ConvertConfig, output: str) ->
 
     try:
         with count_stages() as progress:
-            manifest = run_convert(paths, out, config, progress=progress)
+            manifest = run_convert(paths, out, config, progress=progress, notice=_note)
     except BadRowsError as error:
         _refuse(error)
     if output == "json":
         _print_json(manifest.to_json())
     else:
         print_conversion(manifest, str(out), _console())
+
+
+def _note(text: str) -> None:
+    typer.echo(f"{text[0].upper()}{text[1:]}.", err=True)
 
 
 def _refuse(error: BadRowsError) -> None:
@@ -167,6 +172,7 @@ def verify(
 
 app.command(name="ledger")(ledger_command)
 app.command(name="diff")(diff_command)
+app.add_typer(import_app, name="import")
 app.command(name="remask")(remask_command)
 app.command(name="retemplate")(retemplate_command)
 
@@ -217,7 +223,8 @@ def _print_error(error: object) -> None:
 def _add_commands(arguments: list[str]) -> None:
     """Add the commands of the packages above: the one that is called, or all of them where help may be shown."""
     called = next((argument for argument in arguments if not argument.startswith("-")), "")
-    if called in {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}:
+    own = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    if called in own | {group.name for group in app.registered_groups}:
         return
     from importlib.metadata import entry_points
 

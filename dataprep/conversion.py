@@ -37,9 +37,11 @@ from dataprep.duplicates import drop_duplicates
 from dataprep.encode import Encoder
 from dataprep.errors import ConfigError, DataprepError, SourceError
 from dataprep.manifests import build_manifest
+from dataprep.metas import expand_metas
 from dataprep.parts import TRAIN_SPLIT, VAL_SPLIT, Chunk, Part
 from dataprep.planning import Planner, PlanRecipe, plan_chunk
 from dataprep.pool import Pool, open_pool
+from dataprep.projection import project_size, refuse_full_disk
 from dataprep.rules.measuring import make_encoder_from
 from dataprep.rules.runner import media_root_of
 from dataprep.shards.atomic import atomic_file
@@ -55,6 +57,8 @@ FINISHED_NAME = "finished"
 State = TypeVar("State")
 Progress = Callable[[str, int, int], None]
 """Called with the stage, what is done of it, and how much there is (bytes, or files)."""
+Notice = Callable[[str], None]
+"""Called with a sentence, without a full stop, that a person will want to read while the conversion runs."""
 
 
 class BadRowsError(DataprepError):
@@ -97,6 +101,12 @@ class BadRowsError(DataprepError):
 
 
 @dataclass(frozen=True, slots=True)
+class _Told:
+    progress: Progress
+    notice: Notice
+
+
+@dataclass(frozen=True, slots=True)
 class _Source:
     path: str
     name: str
@@ -109,6 +119,7 @@ def convert(
     config: ConvertConfig,
     *,
     progress: Progress = lambda stage, done, total: None,
+    notice: Notice = lambda text: None,
 ) -> Manifest:
     """Convert data files into a shard directory.
 
@@ -117,6 +128,7 @@ def convert(
         out: The directory to make; it must not hold anything else.
         config: How to convert.
         progress: Told how far each stage is.
+        notice: Told how large the shards will be before they are written.
 
     Returns:
         The manifest of the directory.
@@ -126,6 +138,7 @@ def convert(
         DataprepError: If an input cannot be read, an option cannot be used or the disk is full.
     """
     out = Path(out)
+    paths, config = expand_metas(paths, config)
     _check_names(out, *paths, *config.val, config.media_root or "", config.model or "")
     encoder = make_encoder_from(config)
     sources, source_root = _list_sources(expand_paths(paths), expand_paths(list(config.val)))
@@ -137,7 +150,8 @@ def convert(
     with hold_folder(parts_folder, out):
         _refuse_complete(out)  # another run may have ended meanwhile
         state = AssemblyState(parts_folder, out, media_base, encoder.tokenizer.context_id)
-        return _run(state, sources, source_root, config=config, encoder=encoder, progress=progress)
+        told = _Told(progress, notice)
+        return _run(state, sources, source_root, config=config, encoder=encoder, told=told)
 
 
 def _run(
@@ -147,17 +161,20 @@ def _run(
     *,
     config: ConvertConfig,
     encoder: Encoder,
-    progress: Progress,
+    told: _Told,
 ) -> Manifest:
     recipe = PlanRecipe(config, state.parts, state.media_base)
-    reader = _SourceReader(sources, lambda: _draw(sources, config), progress)
+    reader = _SourceReader(sources, lambda: _draw(sources, config), told.progress)
     with open_pool(build=_build_of(recipe, state.parts, config.jobs), jobs=config.jobs) as pool:
         parts = list(pool.run_ordered(plan_chunk, reader.chunks()))
         _refuse_bad_rows(parts, config)
         if config.drop_duplicates:
             parts = drop_duplicates(state.parts, parts)
         plan = plan_shards(parts)
-        written = _write_shards(state, plan, parts, pool=pool, progress=progress)
+        size = project_size(state, plan, parts, tokens_per_tile=encoder.settings.tiles.tokens_per_tile)
+        refuse_full_disk(state.out, size)
+        told.notice(str(size))
+        written = _write_shards(state, plan, parts, pool=pool, progress=told.progress)
     listed = (source_root, reader.entries)
     manifest = build_manifest(state, plan, parts, config=config, encoder=encoder, sources=listed, written=written)
     with atomic_file(state.parts / FINISHED_NAME) as file:

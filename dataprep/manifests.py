@@ -14,6 +14,7 @@ from dataprep.config import ConvertConfig
 from dataprep.encode import Encoder
 from dataprep.fingerprints import describe_tokenizer, fingerprints
 from dataprep.parts import Part, SplitCounts
+from dataprep.shards.columns import numbers
 from dataprep.shards.format import LEDGER_NAME, REJECTS_NAME
 from dataprep.shards.manifest import (
     FileEntry,
@@ -112,8 +113,10 @@ def _split_totals(plan: ShardPlan) -> dict[str, SplitTotals]:
 
 
 def _lengths(state: AssemblyState, parts: Sequence[Part]) -> LengthStats:
-    columns = [read_part(state.parts / f"{part.name}.samples")["length"].to_numpy() for part in parts]
-    return length_stats(np.concatenate(columns).astype(np.int32))
+    columns = [
+        numbers(chunk) for part in parts for chunk in read_part(state.parts / f"{part.name}.samples")["length"].chunks
+    ]
+    return length_stats(np.concatenate([np.zeros(0, np.int32), *columns]))
 
 
 def _ledger_totals(parts: Sequence[Part]) -> LedgerTotals:

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, overload
+from weakref import WeakValueDictionary
 
 from dataprep.errors import ConfigError
 from dataprep.pieces import make_piece_encoder
@@ -50,11 +51,14 @@ class TextTokenizer:
         fingerprint: Hash over everything that decides about ids.
     """
 
-    def __init__(self, tokenizer: Tokenizer, config: dict[str, Any], fingerprint: str) -> None:
+    def __init__(self, tokenizer: Tokenizer, config: dict[str, Any]) -> None:
         self._tokenizer = tokenizer
         self._memo: dict[str, IdArray] = {}
-        self._pieces = make_piece_encoder(tokenizer)
-        self.fingerprint = fingerprint
+        description = tokenizer.to_str()
+        settings = {key: config.get(key) for key in ("bos_token", "add_bos_token", "added_tokens_decoder")}
+        text = description + json.dumps(settings, sort_keys=True)
+        self.fingerprint = hashlib.sha256(text.encode("utf-8")).hexdigest()
+        self._pieces = make_piece_encoder(tokenizer, description)
         self.context_id = self._require_id(CONTEXT_TOKEN)
         self.bos_id = _find_bos(tokenizer, config)
         pad = _token_text(config.get("pad_token")) or _token_text(config.get("eos_token"))
@@ -110,6 +114,10 @@ class TextTokenizer:
         return str(self._tokenizer.decode(list(ids), skip_special_tokens=False))
 
 
+# Conversion asks for its tokenizer twice, and to make one takes up to a second.
+_in_use: WeakValueDictionary[str, TextTokenizer] = WeakValueDictionary()
+
+
 def _token_text(value: Any) -> str | None:
     return value.get("content") if isinstance(value, dict) else value
 
@@ -154,21 +162,30 @@ def load_tokenizer(folder: Path) -> TextTokenizer:
             )
         raise ConfigError(f"{folder} holds no tokenizer.json; give --model a folder with the model's tokenizer")
     config = {**_read_json(folder / "special_tokens_map.json"), **_read_json(folder / "tokenizer_config.json")}
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read ({error}); copy the model folder again") from error
+    key = hashlib.sha256(content + repr(config).encode()).hexdigest()
+    known = _in_use.get(key)
+    if known is not None:
+        return known
     from tokenizers import Tokenizer
 
     try:
-        tokenizer = Tokenizer.from_file(str(path))
+        tokenizer = Tokenizer.from_buffer(content)
     except Exception as error:
         raise ConfigError(f"{path} is not a tokenizer ({error}); copy the model folder again") from error
     tokenizer.no_truncation()
     tokenizer.no_padding()
     try:
-        return _configure(tokenizer, config, folder)
+        _in_use[key] = made = _configure(tokenizer, config, folder)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ConfigError(
             f"{folder / 'tokenizer_config.json'} is not the configuration of a tokenizer ({error!r}); "
             "copy the model folder again"
         ) from error
+    return made
 
 
 def _configure(tokenizer: Tokenizer, config: dict[str, Any], folder: Path) -> TextTokenizer:
@@ -179,9 +196,7 @@ def _configure(tokenizer: Tokenizer, config: dict[str, Any], folder: Path) -> Te
             f"the tokenizer in {folder} lacks {', '.join(missing)}; it is not the one of an InternVL model: "
             "copy the tokenizer files of the model that you train"
         )
-    settings = {key: config.get(key) for key in ("bos_token", "add_bos_token", "added_tokens_decoder")}
-    text = tokenizer.to_str() + json.dumps(settings, sort_keys=True)
-    return TextTokenizer(tokenizer, config, hashlib.sha256(text.encode("utf-8")).hexdigest())
+    return TextTokenizer(tokenizer, config)
 
 
 def _add_configured_tokens(tokenizer: Tokenizer, config: dict[str, Any]) -> None:

@@ -66,7 +66,7 @@ def media_name(number: int) -> str:
     return f"media-{number:05d}.arrow"
 
 
-def content_hash(data: bytes) -> bytes:
+def content_hash(data: bytes | memoryview) -> bytes:
     """Hash media content: the first 16 bytes of its SHA-256."""
     return hashlib.sha256(data).digest()[:HASH_BYTES]
 
