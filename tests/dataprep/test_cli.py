@@ -123,7 +123,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_no_manifest(tmp_path: Path) -> N
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
 
-    done = run("convert", source, *MODEL, "--out", tmp_path / "out", before=limit)
+    done = run("convert", source, *MODEL, "--out", tmp_path / "out", "--no-cache", before=limit)
     assert done.returncode == 2
     assert done.stdout == ""
     assert re.fullmatch(r"error: cannot write .*media-00000\.arrow: File too large; .*\n", done.stderr), done.stderr
