@@ -131,7 +131,8 @@ def _convert(paths: list[str], out: Path, config: ConvertConfig, output: str) ->
 
     try:
         with count_stages() as progress:
-            manifest = run_convert(paths, out, config, progress=progress, notice=_note)
+            notice = _note if output == "text" else _keep_quiet
+            manifest = run_convert(paths, out, config, progress=progress, notice=notice)
     except BadRowsError as error:
         _refuse(error)
     if output == "json":
@@ -142,6 +143,10 @@ def _convert(paths: list[str], out: Path, config: ConvertConfig, output: str) ->
 
 def _note(text: str) -> None:
     typer.echo(f"{text[0].upper()}{text[1:]}.", err=True)
+
+
+def _keep_quiet(text: str) -> None:
+    """Say nothing to programs."""
 
 
 def _refuse(error: BadRowsError) -> None:

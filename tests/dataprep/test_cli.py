@@ -128,7 +128,9 @@ def test_a_full_disk_is_one_sentence_and_leaves_no_manifest(tmp_path: Path) -> N
     done = run("convert", source, *MODEL, "--out", tmp_path / "out", "--no-cache", before=limit)
     assert done.returncode == 2
     assert done.stdout == ""
-    assert re.fullmatch(r"error: cannot write .*media-00000\.arrow: File too large; .*\n", done.stderr), done.stderr
+    size, error = done.stderr.splitlines()
+    assert size.startswith("The shards will take about ")
+    assert re.fullmatch(r"error: cannot write .*media-00000\.arrow: File too large; .*", error), error
     assert not (tmp_path / "out" / "manifest.json").exists()
     assert not list((tmp_path / "out").glob("*.arrow*"))
     assert run("convert", source, *MODEL, "--out", tmp_path / "out").returncode == 0
@@ -195,7 +197,7 @@ def test_option_names_may_have_underscores(call: Call, tmp_path: Path) -> None:
             f"--allow{style}outside{style}root",
         ]  # fmt: skip
         code, _, stderr = call("convert", source, *MODEL, "--out", tmp_path / f"out{style}", *words)
-        assert (code, stderr) == (0, "")
+        assert (code, stderr.count("\n")) == (0, 1), stderr
     assert read_files(tmp_path / "out_") == read_files(tmp_path / "out-")
     manifest = open_shards(tmp_path / "out_").manifest
     assert (manifest.max_length, manifest.max_num, manifest.box_style, manifest.video_frames) == (400, 6, "internvl", 4)
@@ -211,7 +213,7 @@ def test_val_files_and_a_drawn_split(call: Call, good: str, tmp_path: Path) -> N
     held = [write_rows(tmp_path / f"val{number}.jsonl", [text_row(50 + number)]) for number in range(2)]
     arguments = ["convert", good, *MODEL, "--out", tmp_path / "out", "--val", held[0], "--val", held[1]]
     code, _, stderr = call(*arguments, "--split", "test=0.5")
-    assert (code, stderr) == (0, "")
+    assert (code, stderr.count("\n")) == (0, 1), stderr
     splits = open_shards(tmp_path / "out").manifest.splits
     assert splits["val"].rows == 2
     assert sum(split.rows for split in splits.values()) == 6
