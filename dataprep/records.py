@@ -83,6 +83,7 @@ class Record:
         images: In the order in which tags consume them.
         videos: Likewise.
         objects: Grounded objects; None if the row has no such field or it is null.
+        split: The split that the row declares for itself; None if it declares none.
     """
 
     location: Location
@@ -92,6 +93,7 @@ class Record:
     images: tuple[MediaRef, ...] = ()
     videos: tuple[MediaRef, ...] = ()
     objects: tuple[GroundedObject, ...] | None = None
+    split: str | None = None
 
 
 def hash_row(row: object) -> bytes:

@@ -73,6 +73,7 @@ def read_record(
         images=tuple(draft.images),
         videos=tuple(draft.videos),
         objects=draft.objects,
+        split=row.get("split"),
     )
     return record, []
 

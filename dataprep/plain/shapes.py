@@ -74,7 +74,8 @@ _NEEDED = {
     "conversations": {"conversations"},
 }
 _NOT_TEXT = {"images", "objects", "history"}
-_UNSUPPORTED = {"audios", "tools", "rejected_response"}  # fine or not by their values, not by their names
+# Fine or not by their values, not by their names; the rules also take down which split a row declares.
+_UNSUPPORTED = {"audios", "tools", "rejected_response", "split"}
 _MOST_KEYS = 64
 
 
