@@ -87,7 +87,13 @@ def convert(
     video_frames: Frames = 8,
     on_bad: OnBad = "error",
     max_bad_ratio: Annotated[float, typer.Option(help="Largest share of bad rows that skip accepts.")] = 0.05,
-    split: Annotated[str | None, typer.Option(help="Draw a split by media content, such as val=0.01.")] = None,
+    split: Annotated[
+        list[str] | None, typer.Option(help="Draw a split by media content, such as val=0.01; may be repeated.")
+    ] = None,
+    split_by: Annotated[
+        Literal["picture", "bytes"],
+        typer.Option(help="Keep pictures that look alike in one split (decodes them), or only equal files."),
+    ] = "picture",
     val: Annotated[list[str] | None, typer.Option(help="Data file of the split val; may be repeated.")] = None,
     allow_urls: AllowUrls = False,
     allow_private_urls: AllowPrivate = False,
@@ -104,9 +110,9 @@ def convert(
         model_type=for_model, model=model, max_length=max_length, max_num=max_num, media=media,
         media_root=media_root, system=system, box_style=box_style, missing_image_tag=missing_image_tag,
         special_text=special_text, exif=exif, video_frames=video_frames, on_bad=on_bad,
-        max_bad_ratio=max_bad_ratio, split=split, val=tuple(val or ()), allow_urls=allow_urls,
-        allow_private_urls=allow_private_urls, allow_outside_root=allow_outside_root, cache=cache,
-        no_cache=no_cache, jobs=jobs,
+        max_bad_ratio=max_bad_ratio, split=tuple(split or ()) or None, split_by=split_by,
+        val=tuple(val or ()), allow_urls=allow_urls,
+        allow_private_urls=allow_private_urls, allow_outside_root=allow_outside_root, cache=cache, no_cache=no_cache, jobs=jobs,
     )  # fmt: skip
     _convert(paths, out, config, output)
 

@@ -149,7 +149,7 @@ def _run(
     progress: Progress,
 ) -> Manifest:
     recipe = PlanRecipe(config, state.parts, state.media_base)
-    reader = _SourceReader(sources, _draw(sources, config), progress)
+    reader = _SourceReader(sources, _draw(sources, config, progress), progress)
     with open_pool(build=_build_of(recipe, state.parts, config.jobs), jobs=config.jobs) as pool:
         parts = list(pool.run_ordered(plan_chunk, reader.chunks()))
         _refuse_bad_rows(parts, config)
@@ -256,14 +256,21 @@ def _refuse_complete(out: Path) -> None:
         raise ConfigError(f"{out} already holds complete shards; choose another --out, or remove it first")
 
 
-def _draw(sources: Sequence[_Source], config: ConvertConfig) -> Iterator[str]:
+def _draw(sources: Sequence[_Source], config: ConvertConfig, progress: Progress) -> Iterator[str]:
     """Yield the split of each row of the sources that were not given for validation."""
-    asked = config.parse_split()
-    if asked is None:
+    if not config.parse_splits():
         return repeat(TRAIN_SPLIT)
-    name, share = asked
     paths = [source.path for source in sources if not source.is_val]
-    return iter(draw_splits(paths, config, name=name, share=share, jobs=config.jobs))
+    val_paths = [source.path for source in sources if source.is_val]
+    total = sum(Path(source.path).stat().st_size for source in sources)
+    done = 0
+
+    def count(size: int) -> None:
+        nonlocal done
+        done += size
+        progress("media for the split", min(done, total), total)
+
+    return iter(draw_splits(paths, config, val_paths=val_paths, progress=count))
 
 
 class _SourceReader:

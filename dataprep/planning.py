@@ -24,12 +24,14 @@ from dataprep.parts import Chunk, Part, SplitCounts, load_part, store_part
 from dataprep.plain.reader import PlainReader, make_reader
 from dataprep.records import hash_row, hash_text
 from dataprep.rules.base import CheckedRow
+from dataprep.rules.duplicates.row_bridges_splits import RowBridgesSplits
 from dataprep.rules.runner import FOR_CONVERSION, CheckerRecipe, CheckerSet
 from dataprep.rules.table import RULES
 from dataprep.shards.format import LEDGER_SCHEMA, MEDIA_BATCH_ROWS, MEDIA_SCHEMA, SAMPLES_SCHEMA, content_hash
 from dataprep.shards.samples import LedgerRow, Media, Reject, RejectFinding
 from dataprep.shards.writer import ledger_batch, media_batch, write_arrow, write_rejects
 from dataprep.sources import RawRow
+from dataprep.split_sides import BRIDGE
 
 _MOST_LINKS = 50_000
 
@@ -168,6 +170,9 @@ class PartBuilder:
             if facts.file is not None:
                 self.media_paths[facts.file] = None
         numbers: list[int] = []
+        split = row.record.split or split if row.record is not None else split
+        if BRIDGE in split and not row.has_errors:
+            row.findings.insert(0, _bridging(row, split))
         if not row.has_errors:
             try:
                 numbers = self._place_media(row)
@@ -297,6 +302,20 @@ class PartBuilder:
             media_keys=[(kind, key.hex()) for kind, key in self.media.numbers],
             media_bytes=[(entry.size or 0) if entry.mtime_ns is None else 0 for entry in self.media.rows],
         )
+
+
+def _bridging(row: CheckedRow, splits: str) -> Finding:
+    """Return the finding for a row whose media stand in several of the splits that were drawn."""
+    problem = RowBridgesSplits().describe(splits.split(BRIDGE))
+    return Finding(
+        code="D507",
+        name=RowBridgesSplits.name,
+        severity=Severity.ERROR,
+        location=row.raw.location,
+        field=problem.field,
+        message=problem.message,
+        help=problem.help,
+    )
 
 
 def _undecodable(row: CheckedRow, error: MediaError) -> Finding:

@@ -6,6 +6,7 @@ row that was accepted without being made a record (:meth:`FactCollector.add_plai
 
 from __future__ import annotations
 
+import json
 import os
 import zlib
 from array import array
@@ -17,7 +18,16 @@ from typing import Protocol
 
 import msgspec
 
-from dataprep.corpus import BBOX_TYPE_CODES, NO_RECORD, OTHER_BBOX_TYPE, Facts, Wanted
+from dataprep.corpus import (
+    BBOX_TYPE_CODES,
+    NO_RECORD,
+    NO_SIDE,
+    OTHER_BBOX_TYPE,
+    TRAIN_SIDE,
+    VAL_SIDE,
+    Facts,
+    Wanted,
+)
 from dataprep.grounding import BoxCodec
 from dataprep.media.index import MediaFacts
 from dataprep.records import Number
@@ -51,14 +61,16 @@ def wanted_facts(
         draws_boxes: Whether boxes are wanted for a picture, too.
     """
     has_media = Level.MEDIA in levels
-    media = has_media and has_val and any(code in codes for code in _LEAK_CODES)
+    declared_media = has_media and any(code in codes for code in _LEAK_CODES)
+    media = declared_media and has_val
     return Wanted(
-        rows=has_media and ("D501" in codes or ("D503" in codes and has_val)),
+        rows=has_media and ("D501" in codes or "D503" in codes),
         answers=has_media and any(code in codes for code in ("D502", "C701", "C702")),
         labels=has_media and "C703" in codes,
         boxes=has_media and (draws_boxes or any(code in codes for code in _BOX_CODES)),
         media=media,
-        content=media and Level.PIXELS in levels,
+        declared_media=declared_media,
+        content=declared_media and Level.PIXELS in levels,
         lengths=Level.TOKENS in levels,
     )
 
@@ -88,6 +100,20 @@ def _whole_text(raw: RawRow) -> bytes:
     return raw.text if not raw.is_too_long else str(raw.location).encode()
 
 
+def _side_of(row: CheckedRow) -> int:
+    """Return the side of the split that a row declares."""
+    split = None if row.record is None else row.record.split
+    if split is None:
+        return NO_SIDE
+    return TRAIN_SIDE if split == "train" else VAL_SIDE
+
+
+def _text_without_split(row: CheckedRow) -> bytes:
+    """Return a row without its split, which is not what it teaches."""
+    content = {key: value for key, value in (row.value or {}).items() if key != "split"}
+    return json.dumps(content, ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
 class FactCollector:
     """Fills the columns of one chunk; make a new one per chunk, add its rows, and hand on what it has at the end.
 
@@ -108,6 +134,7 @@ class FactCollector:
         # Rows are kept until the chunk is complete: columns are filled many times faster at once.
         self._lines: list[int] = []
         self._texts: list[bytes] = []
+        self._sides: dict[int, int] = {}  # of the rows that declare one, by position
         self._conversations: list[tuple[int, object, int]] = []
         self._boxes: list[tuple[int, int, int, int, int, int, int]] = []
         self._box_numbers: list[Number] = []
@@ -173,7 +200,7 @@ class FactCollector:
     def add(self, row: CheckedRow) -> None:
         """Add a checked row."""
         line, record = row.raw.location.line, row.record
-        self._add_rows([line], [_whole_text(row.raw)])
+        side = self._add_text(row)
         if self._wanted.answers:
             if record is None:
                 self._conversations.append((0, _NO_ANSWER, NO_RECORD))
@@ -183,9 +210,9 @@ class FactCollector:
         if record is None:
             return
         self._add_objects(line, record.objects or (), row.images)
-        if self._wanted.media:
+        if self._wanted.media or (self._wanted.declared_media and side != NO_SIDE):
             for index, facts in enumerate((*row.images, *row.videos)):
-                self._add_medium(line, facts, row, index)
+                self._add_medium(line, facts, row, index, side)
         if self._wanted.lengths and row.num_tokens is not None:
             self._add_length(line, row)
 
@@ -195,13 +222,18 @@ class FactCollector:
             for row in rows:
                 self.add(row)
         else:
-            self.add_texts([row.raw.location.line for row in rows], [_whole_text(row.raw) for row in rows])
+            for row in rows:
+                self._add_text(row)
         return self.finish()
 
     def finish(self) -> Facts:
         """Return what was collected; the collector is not to be used again."""
         facts = self.facts
         facts.lines.extend(array("q", self._lines))
+        sides = bytearray(len(self._lines))
+        for position, side in self._sides.items():
+            sides[position] = side
+        facts.sides.extend(sides)
         if self._wanted.rows:
             hashes = map(canonical_hash, self._texts)
             facts.rows.extend(array("q", list(hashes)))  # twice as fast as from the iterator
@@ -234,6 +266,14 @@ class FactCollector:
         for answer, count in texts.most_common(_MOST_ANSWERS_PER_CHUNK):
             if count > 1:
                 facts.answer_texts[hash(answer)] = answer[:_SHOWN_CHARACTERS]
+
+    def _add_text(self, row: CheckedRow) -> int:
+        """Add what makes a row the same as another; return the side of the split that it declares."""
+        side = _side_of(row)
+        if side != NO_SIDE:
+            self._sides[len(self._lines)] = side
+        self._add_rows([row.raw.location.line], [_whole_text(row.raw) if side == NO_SIDE else _text_without_split(row)])
+        return side
 
     def _add_rows(self, lines: Iterable[int], texts: Sequence[bytes]) -> None:
         if self.wants_texts:
@@ -273,7 +313,7 @@ class FactCollector:
                 self._box_numbers += box
                 self._boxes.append((line, kind, *size, image, folder))
 
-    def _add_medium(self, line: int, facts: MediaFacts, row: CheckedRow, index: int) -> None:
+    def _add_medium(self, line: int, facts: MediaFacts, row: CheckedRow, index: int, side: int) -> None:
         if facts.error is not None:
             return
         media = self.facts.media
@@ -285,6 +325,7 @@ class FactCollector:
             content = _hash_file(facts.file)
         name = facts.shown_source.encode("utf-8", "surrogatepass")[:_LONGEST_NAME]
         media.lines.append(line)
+        media.sides.append(side)
         media.files.append(_file_key(facts))
         media.contents.append(0 if content is None else hash(content))
         media.pictures.append((pixels.perceptual_hash or 0) if pixels is not None else 0)

@@ -11,6 +11,7 @@ from dataprep.rules.duplicates.answers_disagree import AnswersDisagree
 from dataprep.rules.duplicates.duplicate_row import DuplicateRow
 from dataprep.rules.duplicates.image_in_both_splits import ImageInBothSplits
 from dataprep.rules.duplicates.picture_in_both_splits import PictureInBothSplits
+from dataprep.rules.duplicates.row_bridges_splits import RowBridgesSplits
 from dataprep.rules.duplicates.row_in_both_splits import RowInBothSplits
 from dataprep.rules.duplicates.video_in_both_splits import VideoInBothSplits
 from dataprep.rules.grounding.bbox_type_unknown import BboxTypeUnknown
@@ -177,6 +178,7 @@ RULES: dict[str, type[AnyRule]] = {
     "D504": ImageInBothSplits,
     "D505": PictureInBothSplits,
     "D506": VideoInBothSplits,
+    "D507": RowBridgesSplits,
     "L601": SampleTooLong,
     "L602": ContextTokenInText,
     "L603": NoTrainedToken,

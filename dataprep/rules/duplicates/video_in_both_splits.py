@@ -34,7 +34,7 @@ class VideoInBothSplits(CorpusRule):
 
     def check_corpus(self, corpus: Corpus, context: RuleContext) -> Iterator[CorpusProblem]:
         """Yield what is wrong with the rows as a whole."""
-        if not corpus.val_paths:
+        if not corpus.has_split:
             return
         from dataprep.leakage import matches, side_of
 
