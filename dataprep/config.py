@@ -13,6 +13,7 @@ _CHOICES = {
     "missing_image_tag": ("last", "first"),
     "special_text": ("reject", "keep"),
     "exif": ("ignore", "apply"),
+    "truncation": ("reject", "error", "drop-turns", "fewer-tiles"),
     "media": ("embed", "link"),
     "on_bad": ("error", "skip"),
     "split_by": ("picture", "bytes"),
@@ -34,6 +35,9 @@ class RowConfig:
     """Folder with the model's tokenizer; None counts no tokens."""
     max_length: int = 4096
     """Most tokens of a sample, image tokens included."""
+    truncation: str = "reject"
+    """What becomes of a longer row: ``reject`` it, ``error`` ends a conversion; ``drop-turns`` leaves the oldest turns
+    out, ``fewer-tiles`` gives its images fewer tiles, and each rejects rows that it cannot make fit."""
     max_num: int | None = None
     """Most tiles per image, thumbnail not counted; None takes the model type's own (12)."""
     media_root: Path | None = None

@@ -50,6 +50,7 @@ from dataprep.rules.images.url_not_allowed import UrlNotAllowed
 from dataprep.rules.lengths.context_token_in_text import ContextTokenInText
 from dataprep.rules.lengths.few_trained_tokens import FewTrainedTokens
 from dataprep.rules.lengths.no_trained_token import NoTrainedToken
+from dataprep.rules.lengths.sample_shortened import SampleShortened
 from dataprep.rules.lengths.sample_too_long import SampleTooLong
 from dataprep.rules.lengths.tile_budget_shrunk import TileBudgetShrunk
 from dataprep.rules.lengths.truncation_cuts_image import TruncationCutsImage
@@ -185,6 +186,7 @@ RULES: dict[str, type[AnyRule]] = {
     "L604": FewTrainedTokens,
     "L605": TileBudgetShrunk,
     "L606": TruncationCutsImage,
+    "L607": SampleShortened,
     "C701": TextOnlyShare,
     "C702": AnswerRepeated,
     "C703": LabelsUnbalanced,

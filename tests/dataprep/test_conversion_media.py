@@ -239,7 +239,7 @@ def test_a_row_that_bridges_splits_is_rejected(tmp_path: Path) -> None:
     options = make_options(split="val=0.4", on_bad="skip", max_length=100_000)
     convert([source], tmp_path / "out", options)
     *_, last = read_ledger(tmp_path / "out")
-    assert (last["outcome"], last["codes"]) == ("rejected", ["D507"])
+    assert (last["outcome"], last["codes"]) == ("rejected", ["D507", "L604"])
     (reject,) = read_rejects(tmp_path / "out")
     assert reject["findings"][0]["message"].startswith("its media are in the splits train and val")
     assert verify(tmp_path / "out").ok
