@@ -10,6 +10,7 @@ import base64
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from dataprep.planning import read_media_file
 from dataprep.shards.columns import numbers
 from dataprep.shards.flat import id_lists
 from dataprep.shards.format import LEDGER_SCHEMA, MEDIA_SCHEMA, SAMPLES_SCHEMA, content_hash, media_name, samples_name
+from dataprep.shards.repairs import read_repairs, write_repairs
 from dataprep.shards.samples import Reject, RejectFinding
 from dataprep.shards.writer import ShardFile, write_arrow, write_rejects
 from dataprep.token_columns import expand_runs
@@ -83,6 +85,7 @@ class WrittenFiles:
     samples: list[ShardFile]
     ledger: ShardFile
     rejects: ShardFile
+    repairs: ShardFile | None = None
 
 
 def plan_shards(parts: Sequence[Part]) -> ShardPlan:
@@ -251,6 +254,12 @@ def join_rejects(path: Path, state: AssemblyState, parts: Sequence[Part]) -> Sha
                 yield from map(_reject_from_json, lines)
 
     return write_rejects(path, rejects())
+
+
+def join_repairs(path: Path, state: AssemblyState, parts: Sequence[Part]) -> ShardFile | None:
+    """Write the repairs of all parts into one file; None if there are none."""
+    paths = [state.parts / f"{part.name}.repairs" for part in parts if part.num_repaired]
+    return write_repairs(path, chain.from_iterable(map(read_repairs, paths))) if paths else None
 
 
 def _reject_from_json(line: str) -> Reject:

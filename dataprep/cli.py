@@ -37,6 +37,7 @@ from dataprep.cli_options import (
     Paths,
     SpecialText,
     System,
+    Truncation,
     complete_rule,
 )
 from dataprep.cli_shards import diff_command, ledger_command
@@ -76,6 +77,7 @@ def convert(
     for_model: ForModel = None,
     model: ModelDir = None,
     max_length: MaxLength = 4096,
+    truncation: Truncation = "reject",
     max_num: MaxNum = None,
     media: Annotated[Literal["embed", "link"], typer.Option(help="Copy media into the shards, or link.")] = "embed",
     media_root: MediaRoot = None,
@@ -107,12 +109,13 @@ def convert(
     from dataprep.config import ConvertConfig
 
     config = ConvertConfig(
-        model_type=for_model, model=model, max_length=max_length, max_num=max_num, media=media,
-        media_root=media_root, system=system, box_style=box_style, missing_image_tag=missing_image_tag,
+        model_type=for_model, model=model, max_length=max_length, truncation=truncation, max_num=max_num,
+        media=media, media_root=media_root, system=system, box_style=box_style, missing_image_tag=missing_image_tag,
         special_text=special_text, exif=exif, video_frames=video_frames, on_bad=on_bad,
         max_bad_ratio=max_bad_ratio, split=tuple(split or ()) or None, split_by=split_by,
         val=tuple(val or ()), allow_urls=allow_urls,
-        allow_private_urls=allow_private_urls, allow_outside_root=allow_outside_root, cache=cache, no_cache=no_cache, jobs=jobs,
+        allow_private_urls=allow_private_urls, allow_outside_root=allow_outside_root, cache=cache,
+        no_cache=no_cache, jobs=jobs,
     )  # fmt: skip
     _convert(paths, out, config, output)
 
@@ -120,6 +123,7 @@ def convert(
 def _convert(paths: list[str], out: Path, config: ConvertConfig, output: str) -> None:
     from dataprep.conversion import BadRowsError
     from dataprep.conversion import convert as run_convert
+    from dataprep.errors import LongRowsError
     from dataprep.reports.conversion import print_conversion
     from dataprep.reports.progress import count_stages
 
@@ -128,6 +132,9 @@ def _convert(paths: list[str], out: Path, config: ConvertConfig, output: str) ->
             manifest = run_convert(paths, out, config, progress=progress)
     except BadRowsError as error:
         _refuse(error)
+    except LongRowsError as error:
+        _print_error(error)
+        raise typer.Exit(EXIT_FINDINGS) from error
     if output == "json":
         _print_json(manifest.to_json())
     else:

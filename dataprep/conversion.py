@@ -26,6 +26,7 @@ from dataprep.assembly import (
     ShardPlan,
     WrittenFiles,
     join_rejects,
+    join_repairs,
     plan_shards,
     write_ledger,
     write_shard,
@@ -35,6 +36,7 @@ from dataprep.config import ConvertConfig
 from dataprep.data_files import expand_paths
 from dataprep.encode import Encoder
 from dataprep.errors import ConfigError, DataprepError, SourceError
+from dataprep.long_rows import TOO_LONG, refuse_long_rows
 from dataprep.manifests import build_manifest
 from dataprep.parts import TRAIN_SPLIT, VAL_SPLIT, Chunk, Part
 from dataprep.planning import Planner, PlanRecipe, plan_chunk
@@ -42,7 +44,7 @@ from dataprep.pool import Pool, open_pool
 from dataprep.rules.measuring import make_encoder_from
 from dataprep.rules.runner import media_root_of
 from dataprep.shards.atomic import atomic_file
-from dataprep.shards.format import LEDGER_NAME, MANIFEST_NAME, REJECTS_NAME
+from dataprep.shards.format import LEDGER_NAME, MANIFEST_NAME, REJECTS_NAME, REPAIRS_NAME
 from dataprep.shards.locking import build_in_worker, hold_folder
 from dataprep.shards.manifest import Manifest, SourceEntry, read_manifest, write_manifest
 from dataprep.shards.writer import ShardFile
@@ -152,7 +154,7 @@ def _run(
     reader = _SourceReader(sources, _draw(sources, config, progress), progress)
     with open_pool(build=_build_of(recipe, state.parts, config.jobs), jobs=config.jobs) as pool:
         parts = list(pool.run_ordered(plan_chunk, reader.chunks()))
-        _refuse_bad_rows(parts, config)
+        _refuse_bad_rows(state.parts, parts, config)
         plan = plan_shards(parts)
         written = _write_shards(state, plan, parts, pool=pool, progress=progress)
     listed = (source_root, reader.entries)
@@ -313,11 +315,13 @@ def _hash_source(path: str) -> tuple[str, int]:
         return hashlib.file_digest(stream, "sha256").hexdigest(), stream.tell()
 
 
-def _refuse_bad_rows(parts: Sequence[Part], config: ConvertConfig) -> None:
+def _refuse_bad_rows(folder: Path, parts: Sequence[Part], config: ConvertConfig) -> None:
     num_rows = sum(part.num_rows for part in parts)
     num_rejected = sum(part.num_rejected for part in parts)
     if num_rows == 0:
         raise ConfigError("the data files hold no rows at all; check the paths")
+    if config.truncation == "error" and any(TOO_LONG in part.examples for part in parts):
+        refuse_long_rows(folder, parts, config.max_length)
     accepted = config.max_bad_ratio if config.on_bad == "skip" else 0
     # A quotient, as in the message: 0.29 * 100 is less than 29.
     if num_rejected / num_rows > accepted:
@@ -343,7 +347,8 @@ def _write_shards(
             progress("sample shards", len(files) - num_media, len(plan.samples))
     media, samples = files[:num_media], files[num_media:]
     ledger = write_ledger(state.out / LEDGER_NAME, state, parts, plan)
-    return WrittenFiles(media, samples, ledger, join_rejects(state.out / REJECTS_NAME, state, parts))
+    rejects = join_rejects(state.out / REJECTS_NAME, state, parts)
+    return WrittenFiles(media, samples, ledger, rejects, join_repairs(state.out / REPAIRS_NAME, state, parts))
 
 
 def _write_shard(planner: Planner, task: tuple[AssemblyState, MediaTask | SamplesTask]) -> ShardFile:
@@ -352,5 +357,5 @@ def _write_shard(planner: Planner, task: tuple[AssemblyState, MediaTask | Sample
 
 def _clean(out: Path) -> None:
     """Remove shard files that a killed run left, so that nothing stale lies beside the new ones."""
-    for path in [*out.glob("samples-*"), *out.glob("media-*")]:
+    for path in [*out.glob("samples-*"), *out.glob("media-*"), *out.glob(REPAIRS_NAME)]:
         path.unlink()

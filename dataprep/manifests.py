@@ -15,7 +15,6 @@ from dataprep.assembly import AssemblyState, ShardPlan, WrittenFiles, read_part
 from dataprep.config import ConvertConfig
 from dataprep.encode import Encoder
 from dataprep.parts import Part, SplitCounts
-from dataprep.shards.format import LEDGER_NAME, REJECTS_NAME
 from dataprep.shards.manifest import (
     FileEntry,
     Fingerprints,
@@ -75,7 +74,7 @@ def build_manifest(
         tokens_per_tile=settings.tiles.tokens_per_tile,
         max_num=settings.max_num,
         max_length=config.max_length,
-        truncation="reject",
+        truncation=config.truncation,
         box_style=settings.box_style,
         box_family=settings.model_type.box_family,
         exif=config.exif,
@@ -93,8 +92,9 @@ def build_manifest(
         sample_shards=tuple(_sample_shard(plan, i, file) for i, file in enumerate(written.samples)),
         media_shards=tuple(MediaShard(file=w.file, rows=w.rows, bytes=w.bytes, sha256=w.sha256) for w in written.media),
         files={
-            LEDGER_NAME: FileEntry(bytes=written.ledger.bytes, sha256=written.ledger.sha256),
-            REJECTS_NAME: FileEntry(bytes=written.rejects.bytes, sha256=written.rejects.sha256),
+            file.file: FileEntry(bytes=file.bytes, sha256=file.sha256)
+            for file in (written.ledger, written.rejects, written.repairs)
+            if file is not None
         },
         lengths=_lengths(state, parts),
         ledger=_ledger_totals(parts),
@@ -144,10 +144,11 @@ def _ledger_totals(parts: Sequence[Part]) -> LedgerTotals:
         by_code.update(part.by_code)
     num_rows = sum(part.num_rows for part in parts)
     num_rejected = sum(part.num_rejected for part in parts)
+    num_repaired = sum(part.num_repaired for part in parts)
     return LedgerTotals(
         rows_in=num_rows,
-        converted=num_rows - num_rejected,
-        repaired=0,
+        converted=num_rows - num_rejected - num_repaired,
+        repaired=num_repaired,
         rejected=num_rejected,
         duplicate=0,
         by_code=dict(sorted(by_code.items())),

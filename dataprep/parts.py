@@ -91,6 +91,7 @@ class Part:
         source: The data file, relative to the source root.
         num_rows: Rows read.
         num_rejected: Rows rejected.
+        num_repaired: Rows repaired.
         by_code: Rows that carry each rule code.
         examples: For each code that rejected rows, the number of rows and the first of them in words.
         splits: Counts by split.
@@ -102,6 +103,7 @@ class Part:
     source: str
     num_rows: int
     num_rejected: int
+    num_repaired: int
     by_code: dict[str, int]
     examples: dict[str, tuple[int, str]]
     splits: dict[str, SplitCounts]

@@ -23,17 +23,27 @@ from dataprep.part_tables import Converted, samples_table
 from dataprep.parts import Chunk, Part, SplitCounts, load_part, store_part
 from dataprep.plain.reader import PlainReader, make_reader
 from dataprep.records import hash_row, hash_text
-from dataprep.rules.base import CheckedRow
+from dataprep.rules.base import CheckedRow, Shortening
 from dataprep.rules.duplicates.row_bridges_splits import RowBridgesSplits
 from dataprep.rules.runner import FOR_CONVERSION, CheckerRecipe, CheckerSet
 from dataprep.rules.table import RULES
-from dataprep.shards.format import LEDGER_SCHEMA, MEDIA_BATCH_ROWS, MEDIA_SCHEMA, SAMPLES_SCHEMA, content_hash
+from dataprep.shards.format import (
+    CONVERTED,
+    LEDGER_SCHEMA,
+    MEDIA_BATCH_ROWS,
+    MEDIA_SCHEMA,
+    REPAIRED,
+    SAMPLES_SCHEMA,
+    content_hash,
+)
+from dataprep.shards.repairs import Repair, write_repairs
 from dataprep.shards.samples import LedgerRow, Media, Reject, RejectFinding
 from dataprep.shards.writer import ledger_batch, media_batch, write_arrow, write_rejects
 from dataprep.sources import RawRow
 from dataprep.split_sides import BRIDGE
 
 _MOST_LINKS = 50_000
+SHORTENED = "L607"
 
 MediaKey = tuple[str, bytes]
 """What makes two media the same: ``content`` and a hash, or ``path`` and a path."""
@@ -156,6 +166,7 @@ class PartBuilder:
         self.converted: list[Converted] = []
         self.ledger: list[LedgerRow] = []
         self.rejects: list[Reject] = []
+        self.repairs: list[Repair] = []
         self.by_code: dict[str, int] = {}
         self.examples: dict[str, tuple[int, str]] = {}
         self.media_paths: dict[str, None] = {}
@@ -185,8 +196,18 @@ class PartBuilder:
             self._reject(row, row_hash, codes)
             return
         line = row.raw.location.line
-        self.ledger.append(LedgerRow(self.chunk.source, line, row_hash, "converted", codes, split))
+        outcome = CONVERTED if row.shortening is None else REPAIRED
+        self.ledger.append(LedgerRow(self.chunk.source, line, row_hash, outcome, codes, split))
+        if row.shortening is not None:
+            self._repair(row, row_hash, row.shortening)
         self.converted.append(Converted(row, row_hash, numbers, split))
+
+    def _repair(self, row: CheckedRow, row_hash: bytes, done: Shortening) -> None:
+        message = next(finding.message for finding in row.findings if finding.code == SHORTENED)
+        line, digest = row.raw.location.line, row_hash.hex()
+        self.repairs.append(
+            Repair(self.chunk.source, line, digest, SHORTENED, done.policy, done.before, done.after, message)
+        )
 
     def _reject(self, row: CheckedRow, row_hash: bytes, codes: tuple[str, ...]) -> None:
         line = row.raw.location.line
@@ -200,7 +221,8 @@ class PartBuilder:
     def _place_media(self, row: CheckedRow) -> list[int]:
         """Return the media number of each image and frame, in slot order."""
         assert row.layout is not None
-        frames = {i: self._read_video(row, i) for i in range(len(row.videos))}
+        shown = sorted({placed.source for placed in row.layout.images if placed.kind == "frame"})
+        frames = {i: self._read_video(row, i) for i in shown}
         return [
             self.media.add(*self._image_media(row.images[placed.source]))
             if placed.kind == "image"
@@ -290,12 +312,15 @@ class PartBuilder:
             write_arrow(stem.with_suffix(".ledger"), LEDGER_SCHEMA, [ledger_batch(self.ledger)], is_durable=False),
             write_rejects(stem.with_suffix(".rejects"), self.rejects, is_durable=False),
         ]
+        if self.repairs:
+            written.append(write_repairs(stem.with_suffix(".repairs"), self.repairs, is_durable=False))
         self.files = {entry.file: entry.sha256 for entry in written}
         return Part(
             name=self.name,
             source=self.chunk.source,
             num_rows=len(self.chunk.rows),
             num_rejected=len(self.rejects),
+            num_repaired=len(self.repairs),
             by_code=self.by_code,
             examples=self.examples,
             splits=splits,

@@ -27,6 +27,7 @@ from dataprep.shards.format import (
     MEDIA_MODES,
     READABLE_VERSIONS,
     REJECTS_NAME,
+    REPAIRS_NAME,
     SHARD_NAME,
 )
 from dataprep.shards.typed_json import JsonTypeError, from_object, to_object
@@ -257,7 +258,7 @@ def _check_names(manifest: Manifest, place: str) -> None:
             problem = f"{name} has {rows} rows"
     if manifest.media_mode not in MEDIA_MODES:
         problem = f"the media mode is {manifest.media_mode!r}, expected one of {', '.join(MEDIA_MODES)}"
-    if set(manifest.files) != {LEDGER_NAME, REJECTS_NAME}:
+    if set(manifest.files) - {REPAIRS_NAME} != {LEDGER_NAME, REJECTS_NAME}:
         problem = f"files lists {sorted(manifest.files)}, expected {LEDGER_NAME} and {REJECTS_NAME}"
     if problem is not None:
         raise ShardFormatError(f"{place}: {problem}; convert the data again")

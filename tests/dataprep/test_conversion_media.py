@@ -20,7 +20,6 @@ from tests.dataprep.conversions import (
     read_files,
     read_ledger,
     read_rejects,
-    read_rejects,
     text_row,
     write_png,
     write_rows,
