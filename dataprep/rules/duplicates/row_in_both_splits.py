@@ -13,7 +13,8 @@ class RowInBothSplits(CorpusRule):
     """Validation row that is trained on.
 
     ## What it does
-    Reports every row of a `--val` file that also stands in a training file.
+    Reports every row of a `--val` file that also stands in a training file. A row's own `split` counts before the file
+    it stands in; every split but `train` is held against it.
     ## Why it matters
     Validation then measures memory, not what was learnt.
     ## Example

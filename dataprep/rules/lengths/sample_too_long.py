@@ -20,7 +20,7 @@ class SampleTooLong(Rule):
     ## Example
     a row of 3,411 tokens with `--max-length 2048`
     ## Use instead
-    Raise --max-length, lower --max-num, or split the row. The help says which `--truncation` would make it fit, and how.
+    Raise --max-length, lower --max-num, or split the row. The help says what each `--truncation` would do.
     ## Options
     `--truncation drop-turns` or `fewer-tiles` makes rows fit where they can; `error` lets none through.
     ## Source
