@@ -91,24 +91,24 @@ class Part:
         source: The data file, relative to the source root.
         num_rows: Rows read.
         num_rejected: Rows rejected.
-        num_repaired: Rows repaired.
         by_code: Rows that carry each rule code.
         examples: For each code that rejected rows, the number of rows and the first of them in words.
         splits: Counts by split.
         media_keys: Kind and hexadecimal key of each of its media, in order.
         media_bytes: Size of each of them in a media shard.
+        num_repaired: Rows repaired.
     """
 
     name: str
     source: str
     num_rows: int
     num_rejected: int
-    num_repaired: int
     by_code: dict[str, int]
     examples: dict[str, tuple[int, str]]
     splits: dict[str, SplitCounts]
     media_keys: list[tuple[str, str]]
     media_bytes: list[int]
+    num_repaired: int = 0
 
 
 def load_part(summary: Path, key: str) -> Part | None:
