@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, islice
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dataprep.baseline import Baseline, read_baseline
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 MOST_KEPT = 100_000
 """Findings that a report holds; more are only counted, so that memory stays bounded."""
 _FIRST_FINDINGS = 3
+_FIRST_ROWS = 100
 
 
 @dataclass(slots=True)
@@ -132,12 +134,12 @@ def lint(
         DataprepError: If a file cannot be read or an option cannot be used.
     """
     config = config or LintConfig()
-    recipe = CheckerRecipe(config, levels_of(config), config.rules)
+    files, val_paths = expand_paths(paths), expand_paths(list(config.val))
+    recipe = CheckerRecipe(config, levels_of(config), config.rules, any(map(_declares_split, files)))
     recipe()  # fail on a bad option here, not in a worker
     baseline = read_baseline(config.baseline)
     report = LintReport(levels=recipe.levels, model_type=config.model_type)
-    val_paths = expand_paths(list(config.val))
-    summaries = {path: FileSummary(path) for path in [*expand_paths(paths), *val_paths]}
+    summaries = {path: FileSummary(path) for path in [*files, *val_paths]}
     report.files = list(summaries.values())
     corpus = Corpus(paths=list(summaries), val_paths=frozenset(val_paths))
     tasks = run_ordered(check_chunk, _chunks(report, config), build=ChunkRecipe(recipe), jobs=config.jobs)
@@ -166,6 +168,13 @@ def lint(
     report.num_accepted = baseline.num_accepted
     _look_at_all(report, corpus, config)
     return report
+
+
+def _declares_split(path: str) -> bool:
+    """Whether one of the first rows of a file names a split: then the media of all of its rows are remembered."""
+    if not Path(path).is_file():  # a stream is read once
+        return False
+    return any(b'"split"' in raw.text for raw in islice(read_rows(path), _FIRST_ROWS))
 
 
 def _chunks(report: LintReport, config: LintConfig) -> Iterator[Slice | Block | list[RawRow]]:

@@ -61,16 +61,15 @@ def wanted_facts(
         draws_boxes: Whether boxes are wanted for a picture, too.
     """
     has_media = Level.MEDIA in levels
-    declared_media = has_media and any(code in codes for code in _LEAK_CODES)
-    media = declared_media and has_val
+    leaks = has_media and any(code in codes for code in _LEAK_CODES)
     return Wanted(
         rows=has_media and ("D501" in codes or "D503" in codes),
         answers=has_media and any(code in codes for code in ("D502", "C701", "C702")),
         labels=has_media and "C703" in codes,
         boxes=has_media and (draws_boxes or any(code in codes for code in _BOX_CODES)),
-        media=media,
-        declared_media=declared_media,
-        content=declared_media and Level.PIXELS in levels,
+        media=leaks and has_val,
+        declared_media=leaks and not has_val,
+        content=leaks and Level.PIXELS in levels,
         lengths=Level.TOKENS in levels,
     )
 

@@ -171,11 +171,13 @@ class CheckerRecipe:
         config: What rows mean and where media lie.
         levels: The rungs of the ladder that rows are taken to.
         rules: Which rules run.
+        declares_split: Whether rows are known to say which split they are of.
     """
 
     config: RowConfig
     levels: frozenset[Level]
     rules: RuleConfig = field(default_factory=RuleConfig)
+    declares_split: bool = False
 
     def __call__(self) -> CheckerSet:
         """Load what all checkers share, above all the tokenizer."""
@@ -224,7 +226,8 @@ class CheckerSet:
             assert isinstance(config, LintConfig)
             codes = severities_for(self._recipe.rules, path)
             draws = config.contact_sheet is not None
-            self._wanted[path] = wanted_facts(codes, levels, has_val=bool(config.val), draws_boxes=draws)
+            has_val = bool(config.val) or self._recipe.declares_split
+            self._wanted[path] = wanted_facts(codes, levels, has_val=has_val, draws_boxes=draws)
         return FactCollector(self._wanted[path], root=media_root_of(path, config))
 
     def _media_under(self, root: Path, config: RowConfig) -> MediaIndex:
