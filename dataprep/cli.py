@@ -92,6 +92,9 @@ def convert(
     split: Annotated[
         list[str] | None, typer.Option(help="Draw a split by media content, such as val=0.01; may be repeated.")
     ] = None,
+    split_like: Annotated[
+        Path | None, typer.Option(help="Shard directory whose rows keep the split that they have there.")
+    ] = None,
     split_by: Annotated[
         Literal["picture", "bytes"],
         typer.Option(help="Keep pictures that look alike in one split (decodes them), or only equal files."),
@@ -112,7 +115,8 @@ def convert(
         model_type=for_model, model=model, max_length=max_length, truncation=truncation, max_num=max_num,
         media=media, media_root=media_root, system=system, box_style=box_style, missing_image_tag=missing_image_tag,
         special_text=special_text, exif=exif, video_frames=video_frames, on_bad=on_bad,
-        max_bad_ratio=max_bad_ratio, split=tuple(split or ()) or None, split_by=split_by,
+        max_bad_ratio=max_bad_ratio, split=tuple(split or ()) or None, split_like=split_like,
+        split_by=split_by,
         val=tuple(val or ()), allow_urls=allow_urls,
         allow_private_urls=allow_private_urls, allow_outside_root=allow_outside_root, cache=cache,
         no_cache=no_cache, jobs=jobs,

@@ -185,6 +185,8 @@ class ConvertConfig(RowConfig):
     """Largest share of bad rows that ``skip`` accepts, 0..1."""
     split: str | tuple[str, ...] | None = None
     """``NAME=SHARE``, one or several: splits to draw from the rows by the content of their media; None draws none."""
+    split_like: Path | None = None
+    """Shards whose rows keep the split that they have there; None draws all rows anew."""
     split_by: str = "picture"
     """``picture`` or ``bytes``: what media must have in common to be kept in one split."""
     val: tuple[str, ...] = ()
@@ -196,7 +198,8 @@ class ConvertConfig(RowConfig):
         RowConfig.__post_init__(self)
         if not 0 <= self.max_bad_ratio <= 1:
             raise ConfigError(f"--max-bad-ratio is {self.max_bad_ratio}, it must be between 0 and 1")
-        self.parse_splits()
+        if not self.parse_splits() and self.split_like is not None:
+            raise ConfigError("--split-like says which rows keep their split; add the --split that the others are for")
 
     def parse_splits(self) -> tuple[tuple[str, float], ...]:
         """Return name and share of each split to draw.

@@ -24,6 +24,8 @@ from dataprep.rules.base import Level
 from dataprep.rules.frames import video_of
 from dataprep.rules.runner import CheckerRecipe, CheckerSet
 from dataprep.shards.format import content_hash
+from dataprep.shards.ledger import open_ledger
+from dataprep.shards.manifest import read_manifest
 from dataprep.sources import RawRow, read_rows
 from dataprep.split_sides import RowKeys, SplitSides
 
@@ -49,13 +51,27 @@ def draw_splits(
         for rows in cut_chunks(read_rows(path))
     )
     recipe = CheckerRecipe(config, frozenset({Level.SHAPE, Level.TEXT}))
+    earlier = _earlier_splits(config.split_like) if config.split_like is not None else {}
     keys: list[RowKeys] = []
     num_drawn = 0
-    for found, size, is_val in run_ordered(_read_keys, chunks, build=recipe, jobs=config.jobs):
-        keys += found
+    for found, hashes, size, is_val in run_ordered(_read_keys, chunks, build=recipe, jobs=config.jobs):
+        keys += (
+            key if key.split is not None else key._replace(split=earlier.get(row_hash))
+            for key, row_hash in zip(found, hashes, strict=True)
+        )
         num_drawn += 0 if is_val else len(found)
         progress(size)
     return SplitSides(config.parse_splits(), rest=TRAIN_SPLIT).place_all(keys)[:num_drawn]
+
+
+def _earlier_splits(directory: Path) -> dict[bytes, str]:
+    """Return the split of each row that is in some shards, by the hash of its content."""
+    splits: dict[bytes, str] = {}
+    for batch in open_ledger(directory, read_manifest(directory)).checked_batches():
+        for row_hash, split in zip(*(batch.column(name).to_pylist() for name in ("row_hash", "split")), strict=True):
+            if split:
+                splits.setdefault(row_hash, split)
+    return splits
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,25 +81,29 @@ class _Chunk:
     by_picture: bool
 
 
-def _read_keys(checkers: CheckerSet, chunk: _Chunk) -> tuple[list[RowKeys], int, bool]:
-    """Return the keys of a chunk's rows, its size in bytes, and whether it is for validation."""
-    keys = [_keys_of(checkers, row, chunk) for row in chunk.rows]
+def _read_keys(checkers: CheckerSet, chunk: _Chunk) -> tuple[list[RowKeys], list[bytes], int, bool]:
+    """Return the keys and hashes of a chunk's rows, its size in bytes, and whether it is for validation."""
+    pairs = [_keys_of(checkers, row, chunk) for row in chunk.rows]
     checkers.remember()
-    return keys, sum(len(row.text) + 1 for row in chunk.rows), chunk.split is not None
+    size = sum(len(row.text) + 1 for row in chunk.rows)
+    return [keys for keys, _ in pairs], [row_hash for _, row_hash in pairs], size, chunk.split is not None
 
 
-def _keys_of(checkers: CheckerSet, raw: RawRow, chunk: _Chunk) -> RowKeys:
+def _keys_of(checkers: CheckerSet, raw: RawRow, chunk: _Chunk) -> tuple[RowKeys, bytes]:
     value, problem = parse_row(raw)
     if value is None or problem is not None:
-        return RowKeys((hash_text(raw.text),), split=chunk.split)
+        row_hash = hash_text(raw.text)
+        return RowKeys((row_hash,), split=chunk.split), row_hash
+    row_hash = hash_row(value)
     record, _ = read_record(dict(value), raw.location)
     if record is None:
-        return RowKeys((hash_row(value),), split=chunk.split)
+        return RowKeys((row_hash,), split=chunk.split), row_hash
     media = checkers.for_file(raw.location.path).media
     keys = _MediaKeys(media, by_picture=chunk.by_picture)
     keys.add_all(record)
-    digests = tuple(dict.fromkeys(keys.digests)) or (hash_row(value),)
-    return RowKeys(digests, tuple(keys.pictures), tuple(dict.fromkeys(keys.videos)), record.split or chunk.split)
+    digests = tuple(dict.fromkeys(keys.digests)) or (row_hash,)
+    split = record.split or chunk.split
+    return RowKeys(digests, tuple(keys.pictures), tuple(dict.fromkeys(keys.videos)), split), row_hash
 
 
 class _MediaKeys:

@@ -100,3 +100,8 @@ def test_splits_must_leave_something_and_differ(splits: tuple[str, ...], says: s
 def test_configs_are_frozen() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         LintConfig().jobs = 2  # type: ignore[misc]
+
+
+def test_split_like_needs_a_split() -> None:
+    with pytest.raises(ConfigError, match="add the --split"):
+        ConvertConfig(split_like=Path("shards"))

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dataprep import convert
 from dataprep.splitting import draw_splits
-from tests.dataprep.conversions import GOLDENS, image_row, make_options, text_row, write_png, write_rows
+from tests.dataprep.conversions import GOLDENS, image_row, make_options, read_ledger, text_row, write_png, write_rows
 
 
 def draw(source: str, *, share: float = 0.4, jobs: int = 1) -> list[str]:
@@ -115,3 +116,26 @@ def test_videos_are_told_apart_by_content(tmp_path: Path) -> None:
     rows = [{"query": "q", "response": "r", "videos": [name]} for name in ("a.mp4", "b.mp4")]
     for share in (0.2, 0.5, 0.8):
         assert len(set(draw(write_rows(tmp_path / "rows.jsonl", rows), share=share))) == 1
+
+
+def test_rows_of_earlier_shards_keep_their_split_whatever_was_edited(tmp_path: Path, pictures: list[str]) -> None:
+    rng = random.Random(4)
+    rows = [image_row(*rng.sample(pictures, rng.choice((1, 1, 2))), query=str(number)) for number in range(60)]
+    options = make_options(split="val=0.4", on_bad="skip", max_bad_ratio=1.0)
+    convert([write_rows(tmp_path / "a.jsonl", rows)], tmp_path / "out", options)
+    splits = {row["query"]: split for row, split in zip(rows, ledger_splits(tmp_path / "out"), strict=True)}
+    new = [image_row(*rng.sample(pictures, rng.choice((1, 2))), query=f"new {number}") for number in range(30)]
+    edited = [row for row in rows if rng.random() < 0.8] + new
+    rng.shuffle(edited)
+    source = write_rows(tmp_path / "b.jsonl", edited)
+    again = draw_splits([source], make_options(split="val=0.4", split_like=tmp_path / "out"))
+    assert draw_splits([source], make_options(split="val=0.4")) != again
+    before = {query: split for query, split in splits.items() if split}
+    assert all(split == before.get(row["query"], split) for row, split in zip(edited, again, strict=True))
+    placed = [(row, split) for row, split in zip(edited, again, strict=True) if split != "train+val"]
+    sides = {name: {split for row, split in placed if name in row["images"]} for name in pictures}
+    assert all(len(found) < 2 for found in sides.values())
+
+
+def ledger_splits(folder: Path) -> list[str]:
+    return [row["split"] for row in read_ledger(folder)]
