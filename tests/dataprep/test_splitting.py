@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,7 +14,16 @@ from PIL import Image
 
 from dataprep import convert
 from dataprep.splitting import draw_splits
-from tests.dataprep.conversions import GOLDENS, image_row, make_options, read_ledger, text_row, write_png, write_rows
+from tests.dataprep.conversions import (
+    GOLDENS,
+    TOKENIZER,
+    image_row,
+    make_options,
+    read_ledger,
+    text_row,
+    write_png,
+    write_rows,
+)
 
 
 def draw(source: str, *, share: float = 0.4, jobs: int = 1) -> list[str]:
@@ -139,3 +149,20 @@ def test_rows_of_earlier_shards_keep_their_split_whatever_was_edited(tmp_path: P
 
 def ledger_splits(folder: Path) -> list[str]:
     return [row["split"] for row in read_ledger(folder)]
+
+
+def test_the_command_line_draws_several_splits(
+    call: Callable[..., tuple[int, str, str]], tmp_path: Path, pictures: list[str]
+) -> None:
+    rows = [image_row(name) for name in pictures] + [image_row(*pictures)]
+    source = write_rows(tmp_path / "rows.jsonl", rows)
+    arguments = ["convert", source, "--for", "internvl2-1b", "--model", TOKENIZER, "--max-length", 20_000]
+    arguments += ["--split", "val=0.3", "--split", "test=0.3"]
+    code, _, said = call(*arguments, "--out", tmp_path / "no")
+    assert code == 1
+    assert "row-bridges-splits" in said
+    out = tmp_path / "out"
+    assert call(*arguments, "--split-by", "bytes", "--on-bad", "skip", "--out", out)[0] == 0
+    assert set(ledger_splits(out)) == {"train", "val", "test", ""}
+    assert call(*arguments, "--split-like", out, "--on-bad", "skip", "--out", tmp_path / "again")[0] == 0
+    assert ledger_splits(tmp_path / "again") == ledger_splits(out)

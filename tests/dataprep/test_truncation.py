@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -171,3 +172,20 @@ def test_workers_make_no_difference(source: str, tmp_path: Path) -> None:
     convert_with(source, tmp_path / "one", "drop-turns")
     convert_with(source, tmp_path / "two", "drop-turns", jobs=2)
     assert read_files(tmp_path / "one") == read_files(tmp_path / "two")
+
+
+def test_the_command_line_says_it(call: Callable[..., tuple[int, str, str]], source: str, tmp_path: Path) -> None:
+    arguments = ["convert", source, "--for", "internvl2-1b", "--model", TOKENIZER, "--max-length", MAX_LENGTH]
+    code, _, said = call(*arguments, "--out", tmp_path / "no", "--truncation", "error")
+    assert code == 1
+    assert "rows have more than --max-length 2200 tokens: rows.jsonl:" in said
+    skip = ["--on-bad", "skip", "--max-bad-ratio", "1"]
+    code, said, _ = call(*arguments, *skip, "--out", tmp_path / "out", "--truncation", "drop-turns")
+    assert code == 0
+    assert "repaired rows, with what was done: " in said
+    line = next(row["source_line"] for row in read_ledger(tmp_path / "out") if row["outcome"] == "repaired")
+    code, said, _ = call("ledger", tmp_path / "out", "--why", f"rows.jsonl:{line}")
+    assert code == 0
+    assert "L607 sample-shortened" in said
+    assert " turns left out (--max-length 2200)" in said
+    assert " tokens; --truncation drop-turns" in said
