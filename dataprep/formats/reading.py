@@ -28,7 +28,7 @@ _SIGNS = {
 }
 _SHOWN_FIELDS = 8
 _SHOWN_CHARACTERS = 40
-_COMMON_FIELDS = ("images", "videos", "objects", "system")
+_COMMON_FIELDS = ("images", "videos", "objects", "system", "split")
 KNOWN_FIELDS = {
     "native": ("query", "response", "history", *_COMMON_FIELDS),
     "alpaca": ("instruction", "input", "output", "history", *_COMMON_FIELDS),

@@ -6,8 +6,6 @@ row that was accepted without being made a record (:meth:`FactCollector.add_plai
 
 from __future__ import annotations
 
-import json
-import os
 import zlib
 from array import array
 from collections import Counter
@@ -23,8 +21,6 @@ from dataprep.corpus import (
     NO_RECORD,
     NO_SIDE,
     OTHER_BBOX_TYPE,
-    TRAIN_SIDE,
-    VAL_SIDE,
     Facts,
     Wanted,
 )
@@ -32,7 +28,8 @@ from dataprep.grounding import BoxCodec
 from dataprep.media.index import MediaFacts
 from dataprep.records import Number
 from dataprep.rules.base import CheckedRow, Level
-from dataprep.rules.frames import video_of
+from dataprep.rules.declared_split import side_of, text_without_split
+from dataprep.rules.media_keys import file_key, file_key_and_size, hash_file, video_key
 from dataprep.sources import RawRow
 from dataprep.tags import BBOX, REF_OBJECT
 
@@ -97,20 +94,6 @@ class Entry(Protocol):
 def _whole_text(raw: RawRow) -> bytes:
     """Return what makes a row the same as another; rows of which only the beginning is known are all different."""
     return raw.text if not raw.is_too_long else str(raw.location).encode()
-
-
-def _side_of(row: CheckedRow) -> int:
-    """Return the side of the split that a row declares."""
-    split = None if row.record is None else row.record.split
-    if split is None:
-        return NO_SIDE
-    return TRAIN_SIDE if split == "train" else VAL_SIDE
-
-
-def _text_without_split(row: CheckedRow) -> bytes:
-    """Return a row without its split, which is not what it teaches."""
-    content = {key: value for key, value in (row.value or {}).items() if key != "split"}
-    return json.dumps(content, ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 
 class FactCollector:
@@ -268,10 +251,10 @@ class FactCollector:
 
     def _add_text(self, row: CheckedRow) -> int:
         """Add what makes a row the same as another; return the side of the split that it declares."""
-        side = _side_of(row)
+        side = side_of(row)
         if side != NO_SIDE:
             self._sides[len(self._lines)] = side
-        self._add_rows([row.raw.location.line], [_whole_text(row.raw) if side == NO_SIDE else _text_without_split(row)])
+        self._add_rows([row.raw.location.line], [_whole_text(row.raw) if side == NO_SIDE else text_without_split(row)])
         return side
 
     def _add_rows(self, lines: Iterable[int], texts: Sequence[bytes]) -> None:
@@ -321,14 +304,14 @@ class FactCollector:
         if pixels is not None:
             content = pixels.content_hash
         elif self._wanted.content and facts.file is not None:
-            content = _hash_file(facts.file)
+            content = hash_file(facts.file)
         name = facts.shown_source.encode("utf-8", "surrogatepass")[:_LONGEST_NAME]
         media.lines.append(line)
         media.sides.append(side)
-        media.files.append(_file_key(facts))
+        media.files.append(file_key(facts))
         media.contents.append(0 if content is None else hash(content))
         media.pictures.append((pixels.perceptual_hash or 0) if pixels is not None else 0)
-        media.videos.append(_video_key(facts))
+        media.videos.append(video_key(facts))
         media.names.extend(name)
         media.name_bytes.append(len(name))
 
@@ -341,7 +324,7 @@ class FactCollector:
         lengths.image_tokens.append(row.num_image_tokens)
         lengths.tiles.append(sum(image.grid.tiles for image in row.layout.images))
         for facts in row.images:
-            lengths.media.extend(_file_key_and_size(facts))
+            lengths.media.extend(file_key_and_size(facts))
         lengths.frames.append(sum(image.width * image.height for image in row.layout.images if image.kind == "frame"))
 
 
@@ -402,38 +385,3 @@ def _place(entry: Entry, media: Sequence[MediaFacts]) -> object:
         except (ArithmeticError, ValueError):  # numbers of hundreds of digits
             return entry.boxes, entry.bbox_type, entry.image
     return entry.boxes, entry.bbox_type, entry.image
-
-
-def _file_key(facts: MediaFacts) -> int:
-    return _file_key_and_size(facts)[0]
-
-
-def _file_key_and_size(facts: MediaFacts) -> tuple[int, int]:
-    """Return a number for the file behind a reference, the same through whatever links, and its size in bytes."""
-    if facts.data is not None:
-        return hash(facts.data), len(facts.data)
-    if facts.file is None:
-        return 0, 0
-    try:
-        found = os.stat(facts.file)  # noqa: PTH116 - once per reference
-    except OSError:
-        return 0, 0
-    return hash((found.st_dev, found.st_ino)), found.st_size
-
-
-def _video_key(facts: MediaFacts) -> int:
-    if facts.file is None:
-        return 0
-    name = video_of(facts.file, is_video=facts.ref.kind == "video")
-    return 0 if name is None else hash(name)
-
-
-@lru_cache(maxsize=10_000)
-def _hash_file(file: str) -> bytes | None:
-    import hashlib
-
-    try:
-        with open(file, "rb") as stream:  # noqa: PTH123 - a path takes longer to make than to open
-            return hashlib.file_digest(stream, "sha256").digest()[:16]
-    except OSError:
-        return None
