@@ -154,7 +154,9 @@ def _run(
     reader = _SourceReader(sources, _draw(sources, config, progress), progress)
     with open_pool(build=_build_of(recipe, state.parts, config.jobs), jobs=config.jobs) as pool:
         parts = list(pool.run_ordered(plan_chunk, reader.chunks()))
-        _refuse_bad_rows(state.parts, parts, config)
+        if config.truncation == "error" and any(TOO_LONG in part.examples for part in parts):
+            refuse_long_rows(state.parts, parts, config.max_length)
+        _refuse_bad_rows(parts, config)
         plan = plan_shards(parts)
         written = _write_shards(state, plan, parts, pool=pool, progress=progress)
     listed = (source_root, reader.entries)
@@ -315,13 +317,11 @@ def _hash_source(path: str) -> tuple[str, int]:
         return hashlib.file_digest(stream, "sha256").hexdigest(), stream.tell()
 
 
-def _refuse_bad_rows(folder: Path, parts: Sequence[Part], config: ConvertConfig) -> None:
+def _refuse_bad_rows(parts: Sequence[Part], config: ConvertConfig) -> None:
     num_rows = sum(part.num_rows for part in parts)
     num_rejected = sum(part.num_rejected for part in parts)
     if num_rows == 0:
         raise ConfigError("the data files hold no rows at all; check the paths")
-    if config.truncation == "error" and any(TOO_LONG in part.examples for part in parts):
-        refuse_long_rows(folder, parts, config.max_length)
     accepted = config.max_bad_ratio if config.on_bad == "skip" else 0
     # A quotient, as in the message: 0.29 * 100 is less than 29.
     if num_rejected / num_rows > accepted:
