@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from dataprep.errors import ConfigError
 
@@ -17,12 +18,21 @@ _CHOICES = {
     "media": ("embed", "link"),
     "on_bad": ("error", "skip"),
     "split_by": ("picture", "bytes"),
+    "loss_mask": ("answers", "last-answer"),
 }
 _SPLIT_NAME = re.compile("[a-z0-9_-]{1,64}")
 FORMATS = ("text", "concise", "json", "jsonl", "github", "sarif", "junit", "html", "drops", "annotated")
 """Formats of a lint report."""
 FAIL_ON = ("error", "warning", "info", "never")
 """Values of ``--fail-on``."""
+
+
+class FileRoot(NamedTuple):
+    """A data file with a media root of its own, and the meta file that says so; None for a mended copy."""
+
+    file: str
+    root: Path
+    meta: str | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,6 +52,8 @@ class RowConfig:
     """Most tiles per image, thumbnail not counted; None takes the model type's own (12)."""
     media_root: Path | None = None
     """Folder that media paths are relative to; None is the folder of each data file."""
+    media_roots: tuple[FileRoot, ...] = ()
+    """Data files with a media root of their own, from meta files; the others have ``media_root``."""
     system: str | None = None
     """System prompt of rows that name none; None is the template's own, empty is none."""
     box_style: str = "swift"
@@ -177,6 +189,8 @@ class FixConfig:
 class ConvertConfig(RowConfig):
     """How to convert."""
 
+    loss_mask: str = "answers"
+    """``answers`` trains every answer of a row, ``last-answer`` the last one alone."""
     media: str = "embed"
     """``embed`` media bytes in the shards, or ``link`` to the files."""
     on_bad: str = "error"
@@ -189,6 +203,10 @@ class ConvertConfig(RowConfig):
     """Shards whose rows keep the split that they have there; None draws all rows anew."""
     split_by: str = "picture"
     """``picture`` or ``bytes``: what media must have in common to be kept in one split."""
+    fix: bool = False
+    """Apply safe fixes to rows, as lint does; the data files stay as they are."""
+    drop_duplicates: bool = False
+    """Leave out rows that say what an earlier row says, about the same media."""
     val: tuple[str, ...] = ()
     """Data files whose rows make the split ``val``."""
     jobs: int = 1

@@ -29,6 +29,8 @@ _SIGNS = {
 _SHOWN_FIELDS = 8
 _SHOWN_CHARACTERS = 40
 _COMMON_FIELDS = ("images", "videos", "objects", "system", "split")
+COLUMNS = ("ref", "bbox", "bbox_type", "image_id")
+"""Fields of ``objects`` given as columns."""
 KNOWN_FIELDS = {
     "native": ("query", "response", "history", *_COMMON_FIELDS),
     "alpaca": ("instruction", "input", "output", "history", *_COMMON_FIELDS),
@@ -74,6 +76,7 @@ def read_record(
         videos=tuple(draft.videos),
         objects=draft.objects,
         split=row.get("split"),
+        captions=draft.captions,
     )
     return record, []
 

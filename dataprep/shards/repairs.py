@@ -1,6 +1,6 @@
-"""``repairs.jsonl``: what was done to each repaired row, one JSON object a line, in the order of the ledger.
+"""``repairs.jsonl``: what was done to rows that were made shorter, one JSON object a line, in the order of the ledger.
 
-The file is there only if a row was repaired.
+The file is there only if a row was. Rows that a fix repaired are not in it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from dataprep.errors import ShardFormatError
 from dataprep.shards.atomic import atomic_file
 from dataprep.shards.format import REPAIRS_NAME
 from dataprep.shards.writer import ShardFile
+
+SHORTENED = "L607"
+"""The code of rows that were made shorter: of repaired rows, those are listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,7 @@ def check_repairs(directory: Path, repaired: Sequence[tuple[str, int, bytes]]) -
     except (ShardFormatError, ValueError) as error:
         return [str(error).removeprefix(f"{directory}/")]
     if len(found) != len(repaired):
-        return [f"{REPAIRS_NAME}: {len(found):,} rows, {len(repaired):,} of the ledger are repaired"]
+        return [f"{REPAIRS_NAME}: {len(found):,} rows, {len(repaired):,} of the ledger were made shorter"]
     for number, (mine, theirs) in enumerate(zip(found, repaired, strict=True), start=1):
         if mine != theirs:
             return [f"{REPAIRS_NAME}: line {number} is {mine[0]}:{mine[1]}, the ledger says {theirs[0]}:{theirs[1]}"]

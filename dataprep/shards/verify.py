@@ -19,7 +19,7 @@ from dataprep.errors import ShardError
 from dataprep.shards.arrow_file import check_hash, check_size
 from dataprep.shards.format import LEDGER_NAME, MANIFEST_NAME, REJECTS_NAME, REPAIRED, REPAIRS_NAME, SHARD_NAME
 from dataprep.shards.manifest import FileEntry, Manifest, SplitTotals, length_stats, pretty_json, read_manifest_text
-from dataprep.shards.repairs import check_repairs
+from dataprep.shards.repairs import SHORTENED, check_repairs
 from dataprep.shards.verify_ledger import check_ledger, check_rejects, check_totals, read_ledger
 from dataprep.shards.verify_tables import SampleFacts, check_media, check_samples
 from schemas import load_schema
@@ -142,8 +142,9 @@ def _check_accounts(directory: Path, manifest: Manifest, sound: set[str], facts:
         problems += check_rejects(directory, manifest, ledger)
     if REPAIRS_NAME in sound and ledger is not None:
         repaired = ledger.filter(pc.equal(ledger.column("outcome"), REPAIRED))
-        columns = [repaired.column(name).to_pylist() for name in ("source_file", "source_line", "row_hash")]
-        problems += check_repairs(directory, list(zip(*columns, strict=True)))
+        rows = repaired.select(["source_file", "source_line", "row_hash", "codes"]).to_pylist()
+        shortened = [row for row in rows if SHORTENED in row["codes"]]
+        problems += check_repairs(directory, [(r["source_file"], r["source_line"], r["row_hash"]) for r in shortened])
     return problems
 
 
