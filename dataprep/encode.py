@@ -172,6 +172,7 @@ class _Placer:
         self.settings = settings
         self.codec = settings.codec
         self.objects = record.objects or ()
+        self._counts_apart = record.captions is not None  # captions then belong to no object
         self.captions = [caption or "" for _, caption in record.caption_texts()]
         self.image_sizes = image_sizes
         self.video_sizes = video_sizes
@@ -254,8 +255,9 @@ class _Placer:
     def placed_boxes(self) -> Iterator[PlacedBox]:
         """Yield every box of every object that is not left out; its image is negative if that is."""
         images, captions, boxes = self._dropped
+        last_caption = 0 if self._counts_apart else self.num_captions
         for number, entry in enumerate(self.objects):
-            if captions <= number < self.num_captions or boxes <= number < self.num_boxes or not (captions or boxes):
+            if captions <= number < last_caption or boxes <= number < self.num_boxes or not (captions or boxes):
                 slot = self.image_slots[entry.image] - images
                 yield from _unit_boxes(entry, self.image_sizes[entry.image], slot)
 
