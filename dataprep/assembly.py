@@ -10,7 +10,7 @@ import base64
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,7 @@ from dataprep.shards.arrays import array_from_numpy, array_of
 from dataprep.shards.columns import numbers
 from dataprep.shards.flat import id_lists
 from dataprep.shards.format import LEDGER_SCHEMA, MEDIA_SCHEMA, SAMPLES_SCHEMA, content_hash, media_name, samples_name
+from dataprep.shards.repairs import read_repairs, write_repairs
 from dataprep.shards.samples import Reject, RejectFinding
 from dataprep.shards.writer import ShardFile, regroup, write_arrow, write_rejects
 from dataprep.token_columns import expand_runs
@@ -85,6 +86,7 @@ class WrittenFiles:
     samples: list[ShardFile]
     ledger: ShardFile
     rejects: ShardFile
+    repairs: ShardFile | None = None
 
 
 def plan_shards(parts: Sequence[Part]) -> ShardPlan:
@@ -278,6 +280,12 @@ def join_rejects(path: Path, state: AssemblyState, parts: Sequence[Part]) -> Sha
                 yield from map(reject_from_json, lines)
 
     return write_rejects(path, rejects())
+
+
+def join_repairs(path: Path, state: AssemblyState, parts: Sequence[Part]) -> ShardFile | None:
+    """Write what was done to rows that were made shorter, of all parts, into one file; None if there are none."""
+    paths = [file for part in parts if (file := state.parts / f"{part.name}.repairs").exists() and part.num_shortened]
+    return write_repairs(path, chain.from_iterable(map(read_repairs, paths))) if paths else None
 
 
 def reject_from_json(line: str) -> Reject:

@@ -40,6 +40,7 @@ from dataprep.cli_options import (
     Paths,
     SpecialText,
     System,
+    Truncation,
     complete_rule,
 )
 from dataprep.cli_repairs import remask_command, retemplate_command
@@ -80,6 +81,7 @@ def convert(
     for_model: ForModel = None,
     model: ModelDir = None,
     max_length: MaxLength = 4096,
+    truncation: Truncation = "reject",
     max_num: MaxNum = None,
     loss_mask: LossMask = "answers",
     media: Annotated[Literal["embed", "link"], typer.Option(help="Copy media into the shards, or link.")] = "embed",
@@ -93,13 +95,22 @@ def convert(
     media_timeout: MediaTimeout = 60,
     on_bad: OnBad = "error",
     max_bad_ratio: Annotated[float, typer.Option(help="Largest share of bad rows that skip accepts.")] = 0.05,
+    split: Annotated[
+        list[str] | None, typer.Option(help="Draw a split by media content, such as val=0.01; may be repeated.")
+    ] = None,
+    split_like: Annotated[
+        Path | None, typer.Option(help="Shard directory whose rows keep the split that they have there.")
+    ] = None,
+    split_by: Annotated[
+        Literal["picture", "bytes"],
+        typer.Option(help="Keep pictures that look alike in one split (decodes them), or only equal files."),
+    ] = "picture",
     fix: Annotated[
         bool, typer.Option("--fix", help="Apply safe fixes to rows; the data files stay as they are.")
     ] = False,
     drop_duplicates: Annotated[
         bool, typer.Option("--drop-duplicates", help="Leave out rows that repeat an earlier one, media included.")
     ] = False,
-    split: Annotated[str | None, typer.Option(help="Draw a split by media content, such as val=0.01.")] = None,
     val: Annotated[list[str] | None, typer.Option(help="Data file of the split val; may be repeated.")] = None,
     allow_urls: AllowUrls = False,
     allow_private_urls: AllowPrivate = False,
@@ -113,10 +124,12 @@ def convert(
     from dataprep.config import ConvertConfig
 
     config = ConvertConfig(
-        model_type=for_model, model=model, max_length=max_length, max_num=max_num, loss_mask=loss_mask,
-        media=media, media_root=media_root, system=system, box_style=box_style, missing_image_tag=missing_image_tag,
-        special_text=special_text, exif=exif, video_frames=video_frames, media_timeout=media_timeout,
-        on_bad=on_bad, max_bad_ratio=max_bad_ratio, fix=fix, drop_duplicates=drop_duplicates, split=split,
+        model_type=for_model, model=model, max_length=max_length, truncation=truncation, max_num=max_num,
+        loss_mask=loss_mask, media=media, media_root=media_root, system=system, box_style=box_style,
+        missing_image_tag=missing_image_tag, special_text=special_text, exif=exif, video_frames=video_frames,
+        media_timeout=media_timeout, on_bad=on_bad, max_bad_ratio=max_bad_ratio, fix=fix,
+        drop_duplicates=drop_duplicates,
+        split=tuple(split or ()) or None, split_like=split_like, split_by=split_by,
         val=tuple(val or ()), allow_urls=allow_urls, allow_private_urls=allow_private_urls,
         allow_outside_root=allow_outside_root, cache=cache, no_cache=no_cache, jobs=jobs,
     )  # fmt: skip
@@ -126,6 +139,7 @@ def convert(
 def _convert(paths: list[str], out: Path, config: ConvertConfig, output: str) -> None:
     from dataprep.conversion import BadRowsError
     from dataprep.conversion import convert as run_convert
+    from dataprep.errors import LongRowsError
     from dataprep.reports.conversion import print_conversion
     from dataprep.reports.progress import count_stages
 
@@ -135,6 +149,9 @@ def _convert(paths: list[str], out: Path, config: ConvertConfig, output: str) ->
             manifest = run_convert(paths, out, config, progress=progress, notice=notice)
     except BadRowsError as error:
         _refuse(error)
+    except LongRowsError as error:
+        _print_error(error)
+        raise typer.Exit(EXIT_FINDINGS) from error
     if output == "json":
         _print_json(manifest.to_json())
     else:

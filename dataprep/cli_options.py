@@ -53,6 +53,10 @@ ForModel = Annotated[
 ModelDir = Annotated[Path | None, typer.Option("--model", help="Model folder with tokenizer.json.")]
 MediaRoot = Annotated[Path | None, typer.Option(help="Folder that media paths start at. Default: the data file's.")]
 MaxLength = Annotated[int, typer.Option(help="Most tokens of a sample, image tokens included.")]
+Truncation = Annotated[
+    Literal["reject", "error", "drop-turns", "fewer-tiles"],
+    typer.Option(help="Longer rows: reject them, end the run, or make them fit with fewer old turns or fewer tiles."),
+]
 MaxNum = Annotated[int | None, typer.Option(help="Most tiles per image, thumbnail not counted. Default: 12.")]
 System = Annotated[str | None, typer.Option(help="System prompt of rows that name none; '' is none.")]
 BoxStyle = Annotated[Literal["swift", "internvl"], typer.Option(help="Arithmetic and text of boxes.")]

@@ -26,6 +26,7 @@ from dataprep.assembly import (
     ShardPlan,
     WrittenFiles,
     join_rejects,
+    join_repairs,
     plan_shards,
     write_ledger,
     write_shard,
@@ -36,6 +37,7 @@ from dataprep.data_files import expand_paths
 from dataprep.duplicates import drop_duplicates
 from dataprep.encode import Encoder
 from dataprep.errors import ConfigError, DataprepError, SourceError
+from dataprep.long_rows import TOO_LONG, refuse_long_rows
 from dataprep.manifests import build_manifest
 from dataprep.metas import expand_metas
 from dataprep.parts import TRAIN_SPLIT, VAL_SPLIT, Chunk, Part
@@ -45,7 +47,7 @@ from dataprep.projection import project_size, refuse_full_disk
 from dataprep.rules.measuring import make_encoder_from
 from dataprep.rules.runner import media_root_of
 from dataprep.shards.atomic import atomic_file
-from dataprep.shards.format import LEDGER_NAME, MANIFEST_NAME, REJECTS_NAME
+from dataprep.shards.format import LEDGER_NAME, MANIFEST_NAME, REJECTS_NAME, REPAIRS_NAME
 from dataprep.shards.locking import build_in_worker, hold_folder
 from dataprep.shards.manifest import Manifest, SourceEntry, read_manifest, write_manifest
 from dataprep.shards.writer import ShardFile
@@ -164,9 +166,11 @@ def _run(
     told: _Told,
 ) -> Manifest:
     recipe = PlanRecipe(config, state.parts, state.media_base)
-    reader = _SourceReader(sources, lambda: _draw(sources, config), told.progress)
+    reader = _SourceReader(sources, lambda: _draw(sources, config, told.progress), told.progress)
     with open_pool(build=_build_of(recipe, state.parts, config.jobs), jobs=config.jobs) as pool:
         parts = list(pool.run_ordered(plan_chunk, reader.chunks()))
+        if config.truncation == "error" and any(TOO_LONG in part.examples for part in parts):
+            refuse_long_rows(state.parts, parts, config.max_length)
         _refuse_bad_rows(parts, config)
         if config.drop_duplicates:
             parts = drop_duplicates(state.parts, parts)
@@ -276,14 +280,21 @@ def _refuse_complete(out: Path) -> None:
         raise ConfigError(f"{out} already holds complete shards; choose another --out, or remove it first")
 
 
-def _draw(sources: Sequence[_Source], config: ConvertConfig) -> Iterator[str]:
+def _draw(sources: Sequence[_Source], config: ConvertConfig, progress: Progress) -> Iterator[str]:
     """Yield the split of each row of the sources that were not given for validation."""
-    asked = config.parse_split()
-    if asked is None:
+    if not config.parse_splits():
         return repeat(TRAIN_SPLIT)
-    name, share = asked
     paths = [source.path for source in sources if not source.is_val]
-    return iter(draw_splits(paths, config, name=name, share=share, jobs=config.jobs))
+    val_paths = [source.path for source in sources if source.is_val]
+    total = sum(Path(source.path).stat().st_size for source in sources)
+    done = 0
+
+    def count(size: int) -> None:
+        nonlocal done
+        done += size
+        progress("media for the split", min(done, total), total)
+
+    return iter(draw_splits(paths, config, val_paths=val_paths, progress=count))
 
 
 class _SourceReader:
@@ -366,7 +377,8 @@ def _write_shards(
             progress("sample shards", len(files) - num_media, len(plan.samples))
     media, samples = files[:num_media], files[num_media:]
     ledger = write_ledger(state.out / LEDGER_NAME, state, parts, plan)
-    return WrittenFiles(media, samples, ledger, join_rejects(state.out / REJECTS_NAME, state, parts))
+    rejects = join_rejects(state.out / REJECTS_NAME, state, parts)
+    return WrittenFiles(media, samples, ledger, rejects, join_repairs(state.out / REPAIRS_NAME, state, parts))
 
 
 def _write_shard(planner: Planner, task: tuple[AssemblyState, MediaTask | SamplesTask]) -> ShardFile:
@@ -375,5 +387,5 @@ def _write_shard(planner: Planner, task: tuple[AssemblyState, MediaTask | Sample
 
 def _clean(out: Path) -> None:
     """Remove shard files that a killed run left, so that nothing stale lies beside the new ones."""
-    for path in [*out.glob("samples-*"), *out.glob("media-*")]:
+    for path in [*out.glob("samples-*"), *out.glob("media-*"), *out.glob(REPAIRS_NAME)]:
         path.unlink()

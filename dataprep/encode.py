@@ -172,6 +172,7 @@ class _Placer:
         self.settings = settings
         self.codec = settings.codec
         self.objects = record.objects or ()
+        self._counts_apart = record.captions is not None  # captions then belong to no object
         self.captions = [caption or "" for _, caption in record.caption_texts()]
         self.image_sizes = image_sizes
         self.video_sizes = video_sizes
@@ -180,6 +181,20 @@ class _Placer:
         self.images: list[PlacedImage] = []
         self.image_slots: list[int] = []  # record image -> slot order
         self.num_videos = self.num_boxes = self.num_captions = 0
+        self._dropped = (0, 0, 0)  # images in the order of the slots, captions, boxes
+
+    def drop(self) -> None:
+        """Leave out what was placed so far."""
+        self._dropped = (len(self.images), self.num_captions, self.num_boxes)
+
+    def kept_images(self) -> tuple[PlacedImage, ...]:
+        """Return the images and frames that are not left out."""
+        return tuple(self.images[self._dropped[0] :])
+
+    def renumber(self, parts: Sequence[Part]) -> list[Part]:
+        """Return parts whose slots count the images that are not left out."""
+        images = self._dropped[0]
+        return [Slot(part.first - images, part.count) if isinstance(part, Slot) else part for part in parts]
 
     def place(self, text: str, *, is_trained: bool = False) -> Iterator[Part]:
         """Yield the parts of a query or an answer; what lies between two pictures is one text."""
@@ -238,9 +253,13 @@ class _Placer:
         )
 
     def placed_boxes(self) -> Iterator[PlacedBox]:
-        """Yield every box of every object."""
-        for entry in self.objects:
-            yield from _unit_boxes(entry, self.image_sizes[entry.image], self.image_slots[entry.image])
+        """Yield every box of every object that is not left out; its image is negative if that is."""
+        images, captions, boxes = self._dropped
+        last_caption = 0 if self._counts_apart else self.num_captions
+        for number, entry in enumerate(self.objects):
+            if captions <= number < last_caption or boxes <= number < self.num_boxes or not (captions or boxes):
+                slot = self.image_slots[entry.image] - images
+                yield from _unit_boxes(entry, self.image_sizes[entry.image], slot)
 
 
 def _unit_boxes(entry: GroundedObject, size: ImageSize, slot: int) -> Iterator[PlacedBox]:
@@ -255,6 +274,7 @@ def lay_out(
     image_sizes: Sequence[ImageSize],
     video_sizes: Sequence[VideoSize] = (),
     is_prompt: bool = False,
+    first_turn: int = 0,
 ) -> Layout:
     """Render a record that has passed the rules.
 
@@ -264,6 +284,8 @@ def lay_out(
         image_sizes: One per image of the record.
         video_sizes: One per video of the record.
         is_prompt: Whether the last answer is still to come: the rendering then ends where the model speaks.
+        first_turn: Turns before this one are left out, with their images and boxes. A box that is not left out may then
+            be of an image that is; its ``image`` is negative, and the layout is of no use.
     """
     placer = _Placer(record, settings, image_sizes, video_sizes)
     turns = add_missing_tags(
@@ -274,14 +296,18 @@ def lay_out(
     )
     placed: list[tuple[list[Part], list[Part] | None]] = []
     for index, turn in enumerate(turns):
+        if index == first_turn:
+            placer.drop()
         is_open = is_prompt and index == len(turns) - 1
         query = list(placer.place(turn.query))
         placed.append((query, None if is_open else list(placer.place(turn.response, is_trained=True))))
-    parts = render(settings.template, system=_choose_system(record, settings), turns=placed)
+    parts = render(settings.template, system=_choose_system(record, settings), turns=placed[first_turn:])
+    if first_turn:
+        parts = placer.renumber(parts)
     if not settings.model_type.has_separate_images:
         parts = merge_slots(parts)
     prompt, response = _split_for_evaluation(parts, placed[-1][1] or [])
-    return Layout(tuple(parts), tuple(placer.images), tuple(placer.placed_boxes()), prompt, response)
+    return Layout(tuple(parts), placer.kept_images(), tuple(placer.placed_boxes()), prompt, response)
 
 
 def _choose_system(record: Record, settings: EncodeSettings) -> str:

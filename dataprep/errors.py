@@ -20,6 +20,10 @@ class SourceError(DataprepError):
     """A data file cannot be read at all (missing, a directory, unreadable, changed while being read)."""
 
 
+class LongRowsError(DataprepError):
+    """Rows are too long, and ``--truncation error`` lets none through."""
+
+
 class MediaError(DataprepError):
     """An image or video cannot be used.
 

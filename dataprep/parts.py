@@ -99,8 +99,9 @@ class Part:
         splits: Counts by split.
         media_keys: Kind and hexadecimal key of each of its media, in order.
         media_bytes: Size of each of them in a media shard.
-        num_repaired: Rows that became a sample after a fix.
+        num_repaired: Rows that became a sample after a fix or a cut to length.
         num_duplicates: Rows that were left out, because they repeat another.
+        num_shortened: Repaired rows that were made shorter.
     """
 
     name: str
@@ -114,6 +115,7 @@ class Part:
     media_bytes: list[int]
     num_repaired: int = 0
     num_duplicates: int = 0
+    num_shortened: int = 0
 
 
 def load_part(summary: Path, key: str) -> Part | None:

@@ -26,7 +26,8 @@ from dataprep.parts import Chunk, Part, SplitCounts, load_part, store_part
 from dataprep.plain.acceptance import without_collections
 from dataprep.plain.reader import PlainReader, make_reader
 from dataprep.records import hash_row, hash_text
-from dataprep.rules.base import CheckedRow
+from dataprep.rules.base import CheckedRow, Shortening
+from dataprep.rules.duplicates.row_bridges_splits import RowBridgesSplits
 from dataprep.rules.runner import FOR_CONVERSION, CheckerRecipe, CheckerSet
 from dataprep.rules.table import RULES
 from dataprep.rules.videos.video_read_by_second_reader import second_reader_message
@@ -40,9 +41,11 @@ from dataprep.shards.format import (
     SAMPLES_SCHEMA,
     content_hash,
 )
+from dataprep.shards.repairs import SHORTENED, Repair, write_repairs
 from dataprep.shards.samples import LedgerRow, Media, Reject, RejectFinding
 from dataprep.shards.writer import ShardFile, ledger_batch, media_batch, write_arrow, write_rejects
 from dataprep.sources import RawRow
+from dataprep.split_sides import BRIDGE
 
 _MOST_FILES = 50_000
 
@@ -201,6 +204,7 @@ class PartBuilder:
         self.converted: list[Converted] = []
         self.ledger: list[LedgerRow] = []
         self.rejects: list[Reject] = []
+        self.repairs: list[Repair] = []
         self.num_repaired = self.num_duplicates = 0
         self.by_code: dict[str, int] = {}
         self.examples: dict[str, tuple[int, str]] = {}
@@ -227,6 +231,9 @@ class PartBuilder:
         if repairs:
             self.note_media(row)
         numbers: list[int] = []
+        split = row.record.split or split if row.record is not None else split
+        if BRIDGE in split and not row.has_errors:
+            row.findings.insert(0, _bridging(row, split))
         if not row.has_errors:
             try:
                 numbers = self._place_media(row)
@@ -239,10 +246,19 @@ class PartBuilder:
             self._reject(row, row_hash, codes)
             return
         line = row.raw.location.line
-        outcome = REPAIRED if repairs else CONVERTED
-        self.num_repaired += bool(repairs)
+        outcome = REPAIRED if repairs or row.shortening is not None else CONVERTED
+        self.num_repaired += outcome == REPAIRED
         self.ledger.append(LedgerRow(self.chunk.source, line, row_hash, outcome, codes, split))
+        if row.shortening is not None:
+            self._repair(row, row_hash, row.shortening)
         self.converted.append(Converted(row, row_hash, numbers, split))
+
+    def _repair(self, row: CheckedRow, row_hash: bytes, done: Shortening) -> None:
+        message = next(finding.message for finding in row.findings if finding.code == SHORTENED)
+        line, digest = row.raw.location.line, row_hash.hex()
+        self.repairs.append(
+            Repair(self.chunk.source, line, digest, SHORTENED, done.policy, done.before, done.after, message)
+        )
 
     def _reject(self, row: CheckedRow, row_hash: bytes, codes: tuple[str, ...]) -> None:
         line = row.raw.location.line
@@ -256,7 +272,8 @@ class PartBuilder:
     def _place_media(self, row: CheckedRow) -> list[int]:
         """Return the media number of each image and frame, in slot order."""
         assert row.layout is not None
-        frames = {i: self._read_video(row, i) for i in range(len(row.videos))}
+        shown = sorted({placed.source for placed in row.layout.images if placed.kind == "frame"})
+        frames = {i: self._read_video(row, i) for i in shown}
         return [
             self.media.add(*self._image_media(row.images[placed.source]))
             if placed.kind == "image"
@@ -340,6 +357,8 @@ class PartBuilder:
             write_at_once(stem.with_suffix(".ledger"), LEDGER_SCHEMA, [ledger_batch(self.ledger)]),
             write_rejects(stem.with_suffix(".rejects"), self.rejects, is_durable=False),
         ]
+        if self.repairs:
+            written.append(write_repairs(stem.with_suffix(".repairs"), self.repairs, is_durable=False))
         self.files = {entry.file: entry.sha256 for entry in written}
         return Part(
             name=self.name,
@@ -353,6 +372,7 @@ class PartBuilder:
             media_bytes=[(entry.size or 0) if entry.mtime_ns is None else 0 for entry in rows],
             num_repaired=self.num_repaired,
             num_duplicates=self.num_duplicates,
+            num_shortened=len(self.repairs),
         )
 
     def _write_media(self, path: Path) -> ShardFile:
@@ -372,6 +392,20 @@ def _read_by_second(row: CheckedRow, facts: MediaFacts) -> Finding:
         location=row.raw.location,
         field=facts.ref.field,
         message=second_reader_message(facts.shown_source),
+    )
+
+
+def _bridging(row: CheckedRow, splits: str) -> Finding:
+    """Return the finding for a row whose media stand in several of the splits that were drawn."""
+    problem = RowBridgesSplits().describe(splits.split(BRIDGE))
+    return Finding(
+        code="D507",
+        name=RowBridgesSplits.name,
+        severity=Severity.ERROR,
+        location=row.raw.location,
+        field=problem.field,
+        message=problem.message,
+        help=problem.help,
     )
 
 

@@ -44,6 +44,8 @@ def print_conversion(manifest: Manifest, out: str, console: Console) -> None:
         numbers = (split.rows, split.tokens, split.trained_tokens, split.tiles, split.shards)
         table.add_row(Text(name), *(f"{number:,}" for number in numbers))
     console.print(table)
+    if ledger.repaired:
+        _print(console, f"repaired rows, with what was done: {plain(out)}/repairs.jsonl")
     if ledger.rejected:
         _print(console, f"rejected rows, with their findings: {plain(out)}/rejects.jsonl")
     _print(console, f"Next: dataprep train {shell_argument(out)} --model DIR --out runs/a")

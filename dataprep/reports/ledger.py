@@ -53,6 +53,7 @@ def story_object(story: RowStory) -> dict[str, Any]:
         "findings": [{"code": f.code, "field": f.field, "message": f.message} for f in story.findings],
         "text": story.text or None,
         "shard_file": story.shard_file,
+        "length_before": None if story.repair is None else story.repair.tokens_before,
         "length": None if sample is None else len(sample.input_ids),
         "num_trained_tokens": None if sample is None else _trained(story),
         "tiles": None if sample is None else sum(image.tiles for image in sample.images),
@@ -134,6 +135,8 @@ def _sample_lines(story: RowStory) -> Iterator[str]:
     place = f"row {entry.row_in_shard:,} of {story.shard_file}, row {sample.row:,} of all"
     yield f"  sample    {place}; split {plain(entry.split)}"
     tiles = sum(image.tiles for image in sample.images)
+    if story.repair is not None:
+        yield f"  before    {story.repair.tokens_before:,} tokens; --truncation {plain(story.repair.policy)}"
     yield f"  tokens    {len(sample.input_ids):,}, {_trained(story):,} of them trained; {tiles:,} tiles"
     for image, media in story.media:
         yield f"  {image.kind:<9} {_media_words(image, media)}"

@@ -17,7 +17,16 @@ import pyarrow.compute as pc
 
 from dataprep.errors import ConfigError, ShardError, ShardLedgerError
 from dataprep.shards.arrow_file import ArrowTable, check_hash, check_size
-from dataprep.shards.format import LEDGER_NAME, LEDGER_SCHEMA, OUTCOMES, REJECTED, REJECTS_NAME, SAMPLE_OUTCOMES
+from dataprep.shards.format import (
+    LEDGER_NAME,
+    LEDGER_SCHEMA,
+    OUTCOMES,
+    REJECTED,
+    REJECTS_NAME,
+    REPAIRED,
+    REPAIRS_NAME,
+    SAMPLE_OUTCOMES,
+)
 from dataprep.shards.manifest import Manifest, read_manifest
 from dataprep.shards.verify_ledger import check_totals
 
@@ -125,6 +134,7 @@ def ledger(path: str | Path) -> LedgerReport:
     except ShardError as error:
         problems.append(_without_folder(error, directory))
     problems += _check_rejects(directory, manifest)
+    problems += _check_repairs(directory, manifest)
     return LedgerReport(manifest.ledger.rows_in, counts.sources(manifest), tuple(dict.fromkeys(problems)))
 
 
@@ -281,6 +291,20 @@ def _check_rejects(directory: Path, manifest: Manifest) -> list[str]:
     if lines == manifest.ledger.rejected:
         return []
     return [f"{REJECTS_NAME}: {lines:,} rows, {manifest.ledger.rejected:,} are {REJECTED}"]
+
+
+def _check_repairs(directory: Path, manifest: Manifest) -> list[str]:
+    if REPAIRS_NAME not in manifest.files:
+        return []
+    try:
+        _check_file(directory, manifest, REPAIRS_NAME)
+    except ShardError as error:
+        return [_without_folder(error, directory)]
+    with (directory / REPAIRS_NAME).open("rb") as file:
+        lines = sum(1 for _ in file)
+    if lines <= manifest.ledger.repaired:
+        return []
+    return [f"{REPAIRS_NAME}: {lines:,} rows, {manifest.ledger.repaired:,} are {REPAIRED}"]
 
 
 def _without_folder(error: ShardError, directory: Path) -> str:

@@ -29,6 +29,7 @@ from dataprep.shards.format import (
     MEDIA_MODES,
     READABLE_VERSIONS,
     REJECTS_NAME,
+    REPAIRS_NAME,
     SHARD_NAME,
 )
 from dataprep.shards.typed_json import OPTIONAL, JsonTypeError, from_object, to_object
@@ -281,7 +282,7 @@ def _check_names(manifest: Manifest, place: str) -> None:
         problem = f"the media mode is {manifest.media_mode!r}, expected one of {', '.join(MEDIA_MODES)}"
     if manifest.loss_mask not in LOSS_MASKS:
         problem = f"the loss mask is {manifest.loss_mask!r}, expected one of {', '.join(LOSS_MASKS)}"
-    if set(manifest.files) != {LEDGER_NAME, REJECTS_NAME}:
+    if set(manifest.files) - {REPAIRS_NAME} != {LEDGER_NAME, REJECTS_NAME}:
         problem = f"files lists {sorted(manifest.files)}, expected {LEDGER_NAME} and {REJECTS_NAME}"
     if problem is not None:
         raise ShardFormatError(f"{place}: {problem}; convert the data again")

@@ -12,10 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dataprep.errors import ConfigError, ShardFormatError
-from dataprep.shards.format import DUPLICATE, REJECTED, REJECTS_NAME, SAMPLE_OUTCOMES
+from dataprep.shards.format import DUPLICATE, REJECTED, REJECTS_NAME, REPAIRED, REPAIRS_NAME, SAMPLE_OUTCOMES
 from dataprep.shards.ledger import LedgerEntry, entries_of, open_ledger
 from dataprep.shards.manifest import Manifest
 from dataprep.shards.reader import Shards, open_shards
+from dataprep.shards.repairs import Repair, read_repairs
 from dataprep.shards.samples import Media, RejectFinding, Sample, SampleImage
 
 
@@ -25,12 +26,13 @@ class RowStory:
 
     Attributes:
         entry: Its line of the ledger.
-        findings: Why it was rejected; empty for other outcomes.
+        findings: Why it was rejected, or what a repair did; empty for other outcomes.
         text: The rejected row as the file has it, undecodable bytes replaced; empty for other outcomes.
         shard_file: The samples file that has its sample; None where there is none.
         sample: The sample; None where there is none.
         media: Each image or frame of the sample with the media row behind it.
         kept: For a duplicate the entry of the equal row that became a sample, if there is one.
+        repair: What was done to a repaired row; None for other outcomes.
     """
 
     entry: LedgerEntry
@@ -40,6 +42,7 @@ class RowStory:
     sample: Sample | None = None
     media: tuple[tuple[SampleImage, Media], ...] = ()
     kept: LedgerEntry | None = None
+    repair: Repair | None = None
 
 
 def why(path: str | Path, place: str) -> tuple[RowStory, ...]:
@@ -144,7 +147,18 @@ def _tell_sample(shards: Shards, entry: LedgerEntry) -> RowStory:
             f"{entry.source_file}:{entry.source_line}, as the ledger says; run 'dataprep verify'"
         )
     media = tuple((image, shards.media(image.media)) for image in sample.images)
-    return RowStory(entry, shard_file=listed[entry.shard].file, sample=sample, media=media)
+    repair = _find_repair(shards, entry)
+    findings = () if repair is None else (RejectFinding(repair.code, "", repair.message),)
+    file = listed[entry.shard].file
+    return RowStory(entry, findings, shard_file=file, sample=sample, media=media, repair=repair)
+
+
+def _find_repair(shards: Shards, entry: LedgerEntry) -> Repair | None:
+    if entry.outcome != REPAIRED or REPAIRS_NAME not in shards.manifest.files:
+        return None
+    place = (entry.source_file, entry.source_line, entry.row_hash.hex())
+    repairs = read_repairs(shards.directory / REPAIRS_NAME)
+    return next((r for r in repairs if (r.source_file, r.source_line, r.row_hash) == place), None)
 
 
 def _find_kept(shards: Shards, duplicate: LedgerEntry) -> LedgerEntry | None:

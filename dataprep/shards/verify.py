@@ -13,11 +13,13 @@ from pathlib import Path
 
 import jsonschema
 import numpy as np
+import pyarrow.compute as pc
 
 from dataprep.errors import ShardError
 from dataprep.shards.arrow_file import check_hash, check_size
-from dataprep.shards.format import LEDGER_NAME, MANIFEST_NAME, REJECTS_NAME, SHARD_NAME
+from dataprep.shards.format import LEDGER_NAME, MANIFEST_NAME, REJECTS_NAME, REPAIRED, REPAIRS_NAME, SHARD_NAME
 from dataprep.shards.manifest import FileEntry, Manifest, SplitTotals, length_stats, pretty_json, read_manifest_text
+from dataprep.shards.repairs import SHORTENED, check_repairs
 from dataprep.shards.verify_ledger import check_ledger, check_rejects, check_totals, read_ledger
 from dataprep.shards.verify_tables import SampleFacts, check_media, check_samples
 from schemas import load_schema
@@ -122,7 +124,7 @@ def _stray_files(directory: Path, files: dict[str, FileEntry]) -> list[str]:
     return [
         f"{name}: looks like a shard, but the manifest does not list it; remove it or convert again"
         for name in names
-        if SHARD_NAME.fullmatch(name) and name not in files
+        if (SHARD_NAME.fullmatch(name) or name == REPAIRS_NAME) and name not in files
     ]
 
 
@@ -138,6 +140,11 @@ def _check_accounts(directory: Path, manifest: Manifest, sound: set[str], facts:
             problems.append(str(error).removeprefix(f"{directory}/"))
     if REJECTS_NAME in sound:
         problems += check_rejects(directory, manifest, ledger)
+    if REPAIRS_NAME in sound and ledger is not None:
+        repaired = ledger.filter(pc.equal(ledger.column("outcome"), REPAIRED))
+        rows = repaired.select(["source_file", "source_line", "row_hash", "codes"]).to_pylist()
+        shortened = [row for row in rows if SHORTENED in row["codes"]]
+        problems += check_repairs(directory, [(r["source_file"], r["source_line"], r["row_hash"]) for r in shortened])
     return problems
 
 
