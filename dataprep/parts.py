@@ -96,6 +96,8 @@ class Part:
         splits: Counts by split.
         media_keys: Kind and hexadecimal key of each of its media, in order.
         media_bytes: Size of each of them in a media shard.
+        num_taken: Rows whose sample was taken over from older shards.
+        num_encoded: Rows that were tokenized.
     """
 
     name: str
@@ -107,6 +109,8 @@ class Part:
     splits: dict[str, SplitCounts]
     media_keys: list[tuple[str, str]]
     media_bytes: list[int]
+    num_taken: int = 0
+    num_encoded: int = 0
 
 
 def load_part(summary: Path, key: str) -> Part | None:

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+import pyarrow as pa
+
 from dataprep import __version__
 from dataprep.config import ConvertConfig
 from dataprep.encode import Encoder
@@ -19,6 +21,7 @@ from dataprep.findings import Finding, Severity
 from dataprep.media.index import MediaFacts
 from dataprep.media.isolation import read_frames
 from dataprep.media.video import frame_to_png
+from dataprep.old_samples import OldSamples
 from dataprep.part_tables import Converted, samples_table
 from dataprep.parts import Chunk, Part, SplitCounts, load_part, store_part
 from dataprep.plain.reader import PlainReader, make_reader
@@ -30,6 +33,7 @@ from dataprep.shards.format import LEDGER_SCHEMA, MEDIA_BATCH_ROWS, MEDIA_SCHEMA
 from dataprep.shards.samples import LedgerRow, Media, Reject, RejectFinding
 from dataprep.shards.writer import ledger_batch, media_batch, write_arrow, write_rejects
 from dataprep.sources import RawRow
+from dataprep.taking_over import Taken, Taker, TakenSample, join_samples
 
 _MOST_LINKS = 50_000
 
@@ -45,11 +49,13 @@ class PlanRecipe:
         config: The options.
         folder: Where parts are kept.
         media_base: Folder that stored media paths are relative to.
+        old: Shard directory that unchanged rows are taken over from; None encodes all rows.
     """
 
     config: ConvertConfig
     folder: Path
     media_base: Path
+    old: Path | None = None
 
     def __call__(self) -> Planner:
         """Load the tokenizer and make a planner."""
@@ -68,14 +74,18 @@ class Planner:
         self._hashes: dict[Path, bytes] = {}
         self.links: dict[Path, tuple[MediaKey, Media]] = {}
         self._readers: dict[str, PlainReader | None] = {}
+        old = None if recipe.old is None else OldSamples(recipe.old)
+        self.taker = None if old is None else Taker(old, self.encoder, exif=self.config.exif)
 
-    def check(self, rows: Sequence[RawRow]) -> list[CheckedRow]:
+    def check(self, rows: Sequence[RawRow]) -> Sequence[CheckedRow | Taken]:
         """Check rows of one data file: those that are plain fast, the others by the rules."""
         path = rows[0].location.path
         checker = self.checkers.for_file(path)
         if path not in self._readers:
             self._readers[path] = make_reader(path, checker)
         reader = self._readers[path]
+        if self.taker is not None:
+            return self.taker.check(rows, checker, reader)
         return checker.check_all(rows, () if reader is None else reader.read(rows))
 
     def hash_file(self, path: Path) -> bytes:
@@ -122,7 +132,10 @@ def plan_chunk(planner: Planner, chunk: Chunk) -> Part:
     checked = planner.check(chunk.rows)
     planner.checkers.remember()
     for row, split in zip(checked, chunk.splits, strict=True):
-        builder.add(row, split)
+        if isinstance(row, Taken):
+            builder.take(row, split)
+        else:
+            builder.add(row, split)
     part = builder.write()
     if not builder.lacks_media:  # media that could not be used may be mended before the next run
         store_part(summary, part, key=key, media_paths=builder.media_paths, files=builder.files)
@@ -151,7 +164,8 @@ class PartBuilder:
         self.chunk = chunk
         self.name = name
         self.media = _MediaTable()
-        self.converted: list[Converted] = []
+        self.converted: list[Converted | TakenSample] = []
+        self.num_encoded = 0
         self.ledger: list[LedgerRow] = []
         self.rejects: list[Reject] = []
         self.by_code: dict[str, int] = {}
@@ -163,10 +177,8 @@ class PartBuilder:
     def add(self, row: CheckedRow, split: str) -> None:
         """Take a checked row in: convert it into a split, or reject it."""
         row_hash = row.row_hash or (hash_row(row.value) if row.value is not None else hash_text(row.raw.text))
-        for facts in (*row.images, *row.videos):
-            self.lacks_media |= facts.error is not None
-            if facts.file is not None:
-                self.media_paths[facts.file] = None
+        self._note_media(*row.images, *row.videos)
+        self.num_encoded += row.num_tokens is not None
         numbers: list[int] = []
         if not row.has_errors:
             try:
@@ -174,14 +186,42 @@ class PartBuilder:
             except MediaError as error:
                 row.findings.insert(0, _undecodable(row, error))
         codes = tuple(dict.fromkeys(finding.code for finding in row.findings))
-        for code in codes:
-            self.by_code[code] = self.by_code.get(code, 0) + 1
+        self._count(codes)
         if row.has_errors:
             self._reject(row, row_hash, codes)
             return
         line = row.raw.location.line
         self.ledger.append(LedgerRow(self.chunk.source, line, row_hash, "converted", codes, split))
         self.converted.append(Converted(row, row_hash, numbers, split))
+
+    def take(self, taken: Taken, split: str) -> None:
+        """Take a row in whose sample is known from older shards."""
+        row = taken.row
+        try:
+            if row is not None:
+                self._note_media(*row.images, *row.videos)
+                numbers = self._place_media(row)
+            else:
+                self._note_media(*taken.images)
+                numbers = [self.media.add(*self._image_media(facts)) for facts in taken.images]
+        except MediaError:  # a video whose frames cannot be read any more: what is found is told as ever
+            checker = self.planner.checkers.for_file(taken.raw.location.path)
+            self.add(checker.check(taken.raw), split)
+            return
+        self._count(taken.codes)
+        line = taken.raw.location.line
+        self.ledger.append(LedgerRow(self.chunk.source, line, taken.row_hash, "converted", taken.codes, split))
+        self.converted.append(TakenSample(taken, numbers, split))
+
+    def _note_media(self, *media: MediaFacts) -> None:
+        for facts in media:
+            self.lacks_media |= facts.error is not None
+            if facts.file is not None:
+                self.media_paths[facts.file] = None
+
+    def _count(self, codes: tuple[str, ...]) -> None:
+        for code in codes:
+            self.by_code[code] = self.by_code.get(code, 0) + 1
 
     def _reject(self, row: CheckedRow, row_hash: bytes, codes: tuple[str, ...]) -> None:
         line = row.raw.location.line
@@ -272,11 +312,7 @@ class PartBuilder:
     def write(self) -> Part:
         """Write the part's files and return what there is to know of it."""
         stem = self.planner.recipe.folder / self.name
-        splits: dict[str, SplitCounts] = {}
-        samples = []
-        if self.converted:
-            batch, splits = samples_table(self.converted, self.planner.encoder, self.chunk.source)
-            samples.append(batch)
+        samples, splits = self._join_samples()
         count = len(self.media.rows)
         media = (media_batch(self.media.rows[i : i + MEDIA_BATCH_ROWS]) for i in range(0, count, MEDIA_BATCH_ROWS))
         written = [
@@ -296,7 +332,21 @@ class PartBuilder:
             splits=splits,
             media_keys=[(kind, key.hex()) for kind, key in self.media.numbers],
             media_bytes=[(entry.size or 0) if entry.mtime_ns is None else 0 for entry in self.media.rows],
+            num_taken=sum(isinstance(entry, TakenSample) for entry in self.converted),
+            num_encoded=self.num_encoded,
         )
+
+    def _join_samples(self) -> tuple[list[pa.RecordBatch], dict[str, SplitCounts]]:
+        if not self.converted:
+            return [], {}
+        encoder, taker, source = self.planner.encoder, self.planner.taker, self.chunk.source
+        fresh = [entry for entry in self.converted if isinstance(entry, Converted)]
+        batch, splits = samples_table(fresh, encoder, source) if fresh else (None, {})
+        if taker is None or len(fresh) == len(self.converted):
+            return [batch], splits
+        context_id = encoder.tokenizer.context_id
+        batch, splits = join_samples(self.converted, batch, old=taker.old, source=source, context_id=context_id)
+        return [batch], splits
 
 
 def _undecodable(row: CheckedRow, error: MediaError) -> Finding:

@@ -45,7 +45,7 @@ def measure(rows: Sequence[CheckedRow], encoder: Encoder, *, exif: str) -> None:
         encoder: Renders and tokenizes.
         exif: ``ignore`` or ``apply`` the EXIF orientation of images.
     """
-    layouts = [_lay_out(row, encoder, exif) for row in rows]
+    layouts = [lay_out_row(row, encoder, exif=exif) for row in rows]
     texts = [segment_texts(layout.parts) for layout in layouts]
     segments = iter(encoder.tokenizer.encode_many([text for group in texts for text in group]))
     for row, layout, group in zip(rows, layouts, texts, strict=True):
@@ -77,7 +77,8 @@ def is_quiet(row: CheckedRow, context: RuleContext) -> bool:
     return trained > 0 and trained > SMALLEST_SHARE * row.num_tokens
 
 
-def _lay_out(row: CheckedRow, encoder: Encoder, exif: str) -> Layout:
+def lay_out_row(row: CheckedRow, encoder: Encoder, *, exif: str) -> Layout:
+    """Return the rendering of a row without errors that was taken up to the level of media."""
     sizes = [facts.image_size(exif=exif) for facts in row.images]
     videos = [facts.video for facts in row.videos if facts.video is not None]
     count = encoder.settings.video_frames

@@ -86,7 +86,7 @@ class RowChecker:
             plain: For each row, if given, what it is up to the level of media if no rule speaks about it there.
         """
         taken = plain or [None] * len(raws)
-        rows = [row or self._check_untokenized(raw) for raw, row in zip(raws, taken, strict=True)]
+        rows = [row or self.check_untokenized(raw) for raw, row in zip(raws, taken, strict=True)]
         if self._encoder is not None and Level.TOKENS in self.levels:
             from dataprep.rules.measuring import QUIET_RULES, is_quiet, measure
 
@@ -102,7 +102,8 @@ class RowChecker:
             row.findings.sort(key=lambda finding: finding.severity.rank)
         return rows
 
-    def _check_untokenized(self, raw: RawRow) -> CheckedRow:
+    def check_untokenized(self, raw: RawRow) -> CheckedRow:
+        """Return a row checked up to the level of pixels, as far as this checker goes."""
         row = CheckedRow(raw)
         row.value, row.parse_problem = parse_row(raw)
         if row.value is not None and row.parse_problem is None:
