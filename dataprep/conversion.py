@@ -10,11 +10,9 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 from functools import partial
-from itertools import islice, repeat
 from pathlib import Path
 from typing import TypeVar
 
@@ -30,15 +28,15 @@ from dataprep.assembly import (
     write_ledger,
     write_shard,
 )
-from dataprep.blocks import cut_chunks
 from dataprep.config import ConvertConfig
-from dataprep.data_files import expand_paths
 from dataprep.encode import Encoder
-from dataprep.errors import ConfigError, DataprepError, SourceError
+from dataprep.errors import ConfigError, DataprepError
+from dataprep.inputs import Progress, Source, SourceReader, are_finished, common_folder, draw, list_sources
 from dataprep.manifests import build_manifest
-from dataprep.parts import TRAIN_SPLIT, VAL_SPLIT, Chunk, Part
+from dataprep.parts import Part
 from dataprep.planning import Planner, PlanRecipe, plan_chunk
 from dataprep.pool import Pool, open_pool
+from dataprep.reuse import Reuse, check_old_file
 from dataprep.rules.measuring import make_encoder_from
 from dataprep.rules.runner import media_root_of
 from dataprep.shards.atomic import atomic_file
@@ -46,14 +44,10 @@ from dataprep.shards.format import LEDGER_NAME, MANIFEST_NAME, REJECTS_NAME
 from dataprep.shards.locking import build_in_worker, hold_folder
 from dataprep.shards.manifest import Manifest, SourceEntry, read_manifest, write_manifest
 from dataprep.shards.writer import ShardFile
-from dataprep.sources import read_rows
-from dataprep.splitting import draw_splits
 
 PARTS_FOLDER = ".parts"
 FINISHED_NAME = "finished"
 State = TypeVar("State")
-Progress = Callable[[str, int, int], None]
-"""Called with the stage, what is done of it, and how much there is (bytes, or files)."""
 
 
 class BadRowsError(DataprepError):
@@ -95,19 +89,13 @@ class BadRowsError(DataprepError):
         return f"{share}; mend them, or accept the loss with: {self.accepting_options}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
-    path: str
-    name: str
-    is_val: bool
-
-
 def convert(
     paths: list[str],
     out: str | Path,
     config: ConvertConfig,
     *,
     progress: Progress = lambda stage, done, total: None,
+    reuse: Reuse | None = None,
 ) -> Manifest:
     """Convert data files into a shard directory.
 
@@ -116,19 +104,21 @@ def convert(
         out: The directory to make; it must not hold anything else.
         config: How to convert.
         progress: Told how far each stage is.
+        reuse: Older shards, made with the same options, to take unchanged rows over from; the result is the same.
 
     Returns:
-        The manifest of the directory.
+        The manifest of the directory; that of ``reuse``, and nothing is written, if nothing has changed.
 
     Raises:
         BadRowsError: If more rows are bad than ``on_bad`` and ``max_bad_ratio`` accept.
         DataprepError: If an input cannot be read, an option cannot be used or the disk is full.
     """
     out = Path(out)
-    _check_names(out, *paths, *config.val, config.media_root or "", config.model or "")
+    mixed = [path for path, _ in config.mix]
+    _check_names(out, *paths, *config.val, *mixed, config.media_root or "", config.model or "")
     encoder = make_encoder_from(config)
-    sources, source_root = _list_sources(expand_paths(paths), expand_paths(list(config.val)))
-    media_base = _common_folder([media_root_of(source.path, config) for source in sources])
+    sources, source_root = list_sources(paths, config)
+    media_base = common_folder([media_root_of(source.path, config) for source in sources])
     finished = _finish_killed_run(out, sources, config, encoder)
     if finished is not None:
         return finished
@@ -136,24 +126,31 @@ def convert(
     with hold_folder(parts_folder, out):
         _refuse_complete(out)  # another run may have ended meanwhile
         state = AssemblyState(parts_folder, out, media_base, encoder.tokenizer.context_id)
-        return _run(state, sources, source_root, config=config, encoder=encoder, progress=progress)
+        return _run(state, sources, source_root, config=config, encoder=encoder, progress=progress, reuse=reuse)
 
 
 def _run(
     state: AssemblyState,
-    sources: Sequence[_Source],
+    sources: Sequence[Source],
     source_root: Path,
     *,
     config: ConvertConfig,
     encoder: Encoder,
     progress: Progress,
+    reuse: Reuse | None,
 ) -> Manifest:
-    recipe = PlanRecipe(config, state.parts, state.media_base)
-    reader = _SourceReader(sources, _draw(sources, config), progress)
+    recipe = PlanRecipe(config, state.parts, state.media_base, None if reuse is None else reuse.folder)
+    reader = SourceReader(sources, draw(sources, config), progress)
     with open_pool(build=_build_of(recipe, state.parts, config.jobs), jobs=config.jobs) as pool:
+        if reuse is not None:
+            list(pool.run_ordered(check_old_file, reuse.files_to_check()))
         parts = list(pool.run_ordered(plan_chunk, reader.chunks()))
         _refuse_bad_rows(parts, config)
         plan = plan_shards(parts)
+        if reuse is not None:
+            reuse.compare(parts, plan, state, (source_root, reader.entries))
+            if reuse.is_unchanged:
+                return reuse.manifest
         written = _write_shards(state, plan, parts, pool=pool, progress=progress)
     listed = (source_root, reader.entries)
     manifest = build_manifest(state, plan, parts, config=config, encoder=encoder, sources=listed, written=written)
@@ -170,7 +167,7 @@ def _build_of(build: Callable[[], State], folder: Path, jobs: int) -> Callable[[
 
 
 def _finish_killed_run(
-    out: Path, sources: Sequence[_Source], config: ConvertConfig, encoder: Encoder
+    out: Path, sources: Sequence[Source], config: ConvertConfig, encoder: Encoder
 ) -> Manifest | None:
     """Clean up after a run of the same inputs and options that was killed behind its manifest; None for any other."""
     marker = out / PARTS_FOLDER / FINISHED_NAME
@@ -180,9 +177,8 @@ def _finish_killed_run(
     except OSError:  # a name that cannot be: said where the folder is made
         return None
     manifest = read_manifest(out)
-    actual = {source.name: _hash_source(source.path) for source in sources}
-    told = {entry.path: (entry.sha256, entry.bytes) for entry in manifest.sources}
-    if actual != told or marker.read_text(encoding="utf-8") != _run_key(manifest.sources, config, encoder):
+    key = _run_key(manifest.sources, config, encoder)
+    if marker.read_text(encoding="utf-8") != key or not are_finished(sources, manifest.sources):
         return None
     _remove_parts(marker.parent)
     return manifest
@@ -214,30 +210,6 @@ def _check_names(*paths: str | Path) -> None:
             raise ConfigError(f"{shown} is not UTF-8, and shards cannot name it; rename the file or folder") from error
 
 
-def _list_sources(files: Sequence[str], val_files: Sequence[str]) -> tuple[list[_Source], Path]:
-    if "-" in (*files, *val_files):
-        raise ConfigError("standard input cannot be converted, because a run must be able to continue; write a file")
-    for path in (*files, *val_files):
-        if not Path(path).is_file():
-            raise ConfigError(f"{path} is a pipe, which cannot be read twice, as a conversion does; write a file")
-    root = _common_folder([Path(path).parent for path in (*files, *val_files)])
-    named = [(path, False) for path in files] + [(path, True) for path in val_files]
-    sources = [_Source(path, _relative_to(root, Path(path)), is_val) for path, is_val in named]
-    twice = [name for name, count in Counter(source.name for source in sources).items() if count > 1]
-    if twice:
-        raise ConfigError(f"{twice[0]} is named twice; name each data file once, for training or with --val")
-    return sources, root
-
-
-def _relative_to(root: Path, path: Path) -> str:
-    # The folder's real place, as that of the root: the same file by another way in is the same file.
-    return Path(os.path.relpath(path.parent.resolve() / path.name, root)).as_posix()
-
-
-def _common_folder(folders: Sequence[Path]) -> Path:
-    return Path(os.path.commonpath([folder.resolve() for folder in folders]))
-
-
 def _prepare_folder(out: Path) -> Path:
     """Make the output folder, or make sure that it holds nothing but an unfinished conversion."""
     parts = out / PARTS_FOLDER
@@ -256,61 +228,14 @@ def _refuse_complete(out: Path) -> None:
         raise ConfigError(f"{out} already holds complete shards; choose another --out, or remove it first")
 
 
-def _draw(sources: Sequence[_Source], config: ConvertConfig) -> Iterator[str]:
-    """Yield the split of each row of the sources that were not given for validation."""
-    asked = config.parse_split()
-    if asked is None:
-        return repeat(TRAIN_SPLIT)
-    name, share = asked
-    paths = [source.path for source in sources if not source.is_val]
-    return iter(draw_splits(paths, config, name=name, share=share, jobs=config.jobs))
-
-
-class _SourceReader:
-    """Cuts the sources into chunks and takes down what the manifest says about each of them."""
-
-    def __init__(self, sources: Sequence[_Source], drawn: Iterator[str], progress: Progress) -> None:
-        self.entries: list[SourceEntry] = []
-        self._sources = sources
-        self._drawn = drawn
-        self._progress = progress
-
-    def chunks(self) -> Iterator[Chunk]:
-        """Yield the chunks of all sources in order.
-
-        Raises:
-            SourceError: If a source changes while it is read.
-        """
-        total = sum(Path(source.path).stat().st_size for source in self._sources)
-        number = done = 0
-        for source in self._sources:
-            before = Path(source.path).stat()
-            num_rows = 0
-            for rows in cut_chunks(read_rows(source.path)):
-                splits = repeat(VAL_SPLIT, len(rows)) if source.is_val else islice(self._drawn, len(rows))
-                yield Chunk(number, source.name, tuple(rows), tuple(splits))
-                number += 1
-                num_rows += len(rows)
-                done += sum(len(row.text) + 1 for row in rows)
-                self._progress("rows", min(done, total), total)
-            digest, size = _hash_source(source.path)
-            after = Path(source.path).stat()
-            if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or size != after.st_size:
-                raise SourceError(f"{source.path} changed while it was read; run the command again")
-            split = VAL_SPLIT if source.is_val else TRAIN_SPLIT
-            self.entries.append(SourceEntry(path=source.name, sha256=digest, bytes=size, rows=num_rows, split=split))
-
-
-def _hash_source(path: str) -> tuple[str, int]:
-    with Path(path).open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest(), stream.tell()
-
-
 def _refuse_bad_rows(parts: Sequence[Part], config: ConvertConfig) -> None:
     num_rows = sum(part.num_rows for part in parts)
     num_rejected = sum(part.num_rejected for part in parts)
     if num_rows == 0:
         raise ConfigError("the data files hold no rows at all; check the paths")
+    num_rows -= sum(part.num_unsampled for part in parts)
+    if num_rows == 0:
+        raise ConfigError("none of the rows is taken; give larger weights with --mix")
     accepted = config.max_bad_ratio if config.on_bad == "skip" else 0
     # A quotient, as in the message: 0.29 * 100 is less than 29.
     if num_rejected / num_rows > accepted:

@@ -144,11 +144,13 @@ def _ledger_totals(parts: Sequence[Part]) -> LedgerTotals:
         by_code.update(part.by_code)
     num_rows = sum(part.num_rows for part in parts)
     num_rejected = sum(part.num_rejected for part in parts)
+    num_unsampled = sum(part.num_unsampled for part in parts)
     return LedgerTotals(
         rows_in=num_rows,
-        converted=num_rows - num_rejected,
+        converted=num_rows - num_rejected - num_unsampled,
         repaired=0,
         rejected=num_rejected,
         duplicate=0,
+        unsampled=num_unsampled,
         by_code=dict(sorted(by_code.items())),
     )

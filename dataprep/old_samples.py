@@ -115,7 +115,7 @@ class OldSamples:
 
 def _view(batch: pa.RecordBatch) -> _BatchView:
     lists = batch.column("images")
-    fields: dict[str, Any] = {field.name: column for field, column in zip(lists.values.type, lists.values.flatten())}
+    fields: dict[str, Any] = {field.name: lists.values.field(field.name) for field in lists.values.type}
     kinds = fields["kind"].to_pylist()
     whole = [numbers(fields[name]).tolist() for name in ("width", "height", "video", "frame_index")]
     return _BatchView(batch, numbers(lists.offsets).tolist(), list(zip(kinds, *whole, strict=True)))

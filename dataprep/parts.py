@@ -21,6 +21,8 @@ from dataprep.sources import RawRow
 
 TRAIN_SPLIT = "train"
 VAL_SPLIT = "val"
+NO_SPLIT = ""
+"""What stands in place of a split for a row that was not drawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class Chunk:
         number: Position among all chunks.
         source: The data file, relative to the source root.
         rows: Its rows.
-        splits: The split of each row, should it be converted.
+        splits: The split of each row, should it be converted; :data:`NO_SPLIT` for one that was not drawn.
     """
 
     number: int
@@ -98,6 +100,7 @@ class Part:
         media_bytes: Size of each of them in a media shard.
         num_taken: Rows whose sample was taken over from older shards.
         num_encoded: Rows that were tokenized.
+        num_unsampled: Rows that were not drawn.
     """
 
     name: str
@@ -111,6 +114,7 @@ class Part:
     media_bytes: list[int]
     num_taken: int = 0
     num_encoded: int = 0
+    num_unsampled: int = 0
 
 
 def load_part(summary: Path, key: str) -> Part | None:

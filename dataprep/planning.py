@@ -23,17 +23,25 @@ from dataprep.media.isolation import read_frames
 from dataprep.media.video import frame_to_png
 from dataprep.old_samples import OldSamples
 from dataprep.part_tables import Converted, samples_table
-from dataprep.parts import Chunk, Part, SplitCounts, load_part, store_part
+from dataprep.parts import NO_SPLIT, Chunk, Part, SplitCounts, load_part, store_part
 from dataprep.plain.reader import PlainReader, make_reader
 from dataprep.records import hash_row, hash_text
+from dataprep.row_hashes import hash_raw
 from dataprep.rules.base import CheckedRow
 from dataprep.rules.runner import FOR_CONVERSION, CheckerRecipe, CheckerSet
 from dataprep.rules.table import RULES
-from dataprep.shards.format import LEDGER_SCHEMA, MEDIA_BATCH_ROWS, MEDIA_SCHEMA, SAMPLES_SCHEMA, content_hash
+from dataprep.shards.format import (
+    LEDGER_SCHEMA,
+    MEDIA_BATCH_ROWS,
+    MEDIA_SCHEMA,
+    SAMPLES_SCHEMA,
+    UNSAMPLED,
+    content_hash,
+)
 from dataprep.shards.samples import LedgerRow, Media, Reject, RejectFinding
 from dataprep.shards.writer import ledger_batch, media_batch, write_arrow, write_rejects
 from dataprep.sources import RawRow
-from dataprep.taking_over import Taken, Taker, TakenSample, join_samples
+from dataprep.taking_over import Taken, TakenSample, Taker, join_samples
 
 _MOST_LINKS = 50_000
 
@@ -97,7 +105,9 @@ class Planner:
     def part_key(self, chunk: Chunk) -> str:
         """Return what a part of this chunk must have been made from to be used again."""
         # What changes nothing in a part: how the work is done, and what becomes of it.
-        plain = replace(self.config, jobs=1, on_bad="error", max_bad_ratio=0.0, val=(), cache=None, no_cache=False)
+        plain = replace(
+            self.config, jobs=1, on_bad="error", max_bad_ratio=0.0, val=(), mix=(), cache=None, no_cache=False
+        )
         options = asdict(plain)
         facts = [__version__, self.encoder.tokenizer.fingerprint, str(self.encoder.settings.tiles), str(options)]
         digest = hashlib.sha256("\0".join([*facts, chunk.source, *chunk.splits]).encode())
@@ -129,13 +139,18 @@ def plan_chunk(planner: Planner, chunk: Chunk) -> Part:
     if stored is not None:
         return stored
     builder = PartBuilder(planner, chunk, name)
-    checked = planner.check(chunk.rows)
-    planner.checkers.remember()
-    for row, split in zip(checked, chunk.splits, strict=True):
+    drawn = [row for row, split in zip(chunk.rows, chunk.splits, strict=True) if split != NO_SPLIT]
+    checked = iter(planner.check(drawn) if drawn else ())
+    for raw, split in zip(chunk.rows, chunk.splits, strict=True):
+        if split == NO_SPLIT:
+            builder.leave_out(raw)
+            continue
+        row = next(checked)
         if isinstance(row, Taken):
             builder.take(row, split)
         else:
             builder.add(row, split)
+    planner.checkers.remember()
     part = builder.write()
     if not builder.lacks_media:  # media that could not be used may be mended before the next run
         store_part(summary, part, key=key, media_paths=builder.media_paths, files=builder.files)
@@ -212,6 +227,10 @@ class PartBuilder:
         line = taken.raw.location.line
         self.ledger.append(LedgerRow(self.chunk.source, line, taken.row_hash, "converted", taken.codes, split))
         self.converted.append(TakenSample(taken, numbers, split))
+
+    def leave_out(self, raw: RawRow) -> None:
+        """Account for a row that was not drawn."""
+        self.ledger.append(LedgerRow(self.chunk.source, raw.location.line, hash_raw(raw), UNSAMPLED, ()))
 
     def _note_media(self, *media: MediaFacts) -> None:
         for facts in media:
@@ -334,6 +353,7 @@ class PartBuilder:
             media_bytes=[(entry.size or 0) if entry.mtime_ns is None else 0 for entry in self.media.rows],
             num_taken=sum(isinstance(entry, TakenSample) for entry in self.converted),
             num_encoded=self.num_encoded,
+            num_unsampled=sum(entry.outcome == UNSAMPLED for entry in self.ledger),
         )
 
     def _join_samples(self) -> tuple[list[pa.RecordBatch], dict[str, SplitCounts]]:

@@ -108,7 +108,8 @@ class Taker:
         if len(placed) != len(images):
             return None
         for facts, before in zip(images, placed, strict=True):
-            if facts.image_size(exif=self._exif) != before[1:3] or before[0] != KIND_IMAGE:
+            size = facts.image_size(exif=self._exif)
+            if size is None or (KIND_IMAGE, size.width, size.height) != before[:3]:
                 return None
         codes = self.old.codes(number)
         if codes and not all(map(_is_of_tokens, codes)):
@@ -182,9 +183,7 @@ def join_samples(
     columns["input_ids"], columns["labels"] = _join_ids(pieces, context_id)
     columns["images"] = _renumber([piece.column("images") for piece in pieces], [m for row in rows for m in row.media])
     columns["source_file"] = [source] * len(rows)
-    columns["source_line"] = [
-        row.line if isinstance(row, TakenSample) else row.row.raw.location.line for row in rows
-    ]
+    columns["source_line"] = [row.line if isinstance(row, TakenSample) else row.row.raw.location.line for row in rows]
     columns["row_hash"] = [row.row.row_hash if isinstance(row, TakenSample) else row.row_hash for row in rows]
     columns["split"] = [row.split for row in rows]
     batch = batch_of_columns(SAMPLES_SCHEMA, columns)

@@ -37,7 +37,8 @@ def print_conversion(manifest: Manifest, out: str, console: Console) -> None:
     _print(
         console,
         f"{ledger.rows_in:,} rows in = {ledger.converted:,} converted + {ledger.repaired:,} repaired + "
-        f"{ledger.rejected:,} rejected + {ledger.duplicate:,} duplicate",
+        f"{ledger.rejected:,} rejected + {ledger.duplicate:,} duplicate"
+        + (f" + {ledger.unsampled:,} unsampled" if ledger.unsampled else ""),
     )
     table = Table("split", "rows", "tokens", "trained", "tiles", "shards")
     for name, split in manifest.splits.items():

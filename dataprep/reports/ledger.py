@@ -7,7 +7,7 @@ from typing import Any
 
 from dataprep.reports.visible import plain
 from dataprep.rules.table import RULES
-from dataprep.shards.format import KIND_FRAME, OUTCOMES
+from dataprep.shards.format import KIND_FRAME, OUTCOMES, UNSAMPLED
 from dataprep.shards.ledger import LedgerEntry, LedgerReport
 from dataprep.shards.samples import Media, SampleImage
 from dataprep.shards.stories import RowStory
@@ -96,7 +96,9 @@ def ledger_lines(report: LedgerReport) -> Iterator[str]:
 
 
 def _sum(rows: int, outcomes: dict[str, int]) -> str:
-    return f"{rows:,} rows in = " + " + ".join(f"{outcomes[outcome]:,} {outcome}" for outcome in OUTCOMES)
+    # Most shards are made of all rows, and then there is nothing to say about a choice.
+    shown = [outcome for outcome in OUTCOMES if outcomes[outcome] or outcome != UNSAMPLED]
+    return f"{rows:,} rows in = " + " + ".join(f"{outcomes[outcome]:,} {outcome}" for outcome in shown)
 
 
 def _name(code: str) -> str:

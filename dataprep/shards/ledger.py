@@ -80,7 +80,7 @@ class LedgerEntry:
         source_file: The data file, relative to the manifest's source root.
         source_line: 1-based line in it.
         row_hash: 16 bytes, of the canonical row.
-        outcome: ``converted``, ``repaired``, ``rejected`` or ``duplicate``.
+        outcome: ``converted``, ``repaired``, ``rejected``, ``duplicate`` or ``unsampled``.
         codes: Codes of the rules that found something.
         split: Split of the sample; empty where there is none.
         shard: Index of the samples shard; -1 where there is no sample.

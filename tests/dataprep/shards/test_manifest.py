@@ -116,7 +116,9 @@ def test_schema_and_dataclasses_have_the_same_members() -> None:
 def assert_same_members(root: Any, kind: type, schema: Any, extra: frozenset[str] | set[str] = frozenset()) -> None:
     hints = typing.get_type_hints(kind)
     names = {field.name for field in dataclasses.fields(kind)}
-    assert set(schema["properties"]) == set(schema["required"]) == names | extra
+    optional = {field.name for field in dataclasses.fields(kind) if field.metadata.get("optional")}
+    assert set(schema["properties"]) == set(schema["required"]) | optional == names | extra
+    assert not optional & set(schema["required"])
     assert schema["additionalProperties"] is False
     for name in names:
         inner = [hints[name], *typing.get_args(hints[name])]
