@@ -36,7 +36,7 @@ from dataprep.manifests import build_manifest
 from dataprep.parts import Part
 from dataprep.planning import Planner, PlanRecipe, plan_chunk
 from dataprep.pool import Pool, open_pool
-from dataprep.reuse import Reuse, check_old_file
+from dataprep.reuse import Reuse, check_old_file, refuse_other_options
 from dataprep.rules.measuring import make_encoder_from
 from dataprep.rules.runner import media_root_of
 from dataprep.shards.atomic import atomic_file
@@ -117,6 +117,8 @@ def convert(
     mixed = [path for path, _ in config.mix]
     _check_names(out, *paths, *config.val, *mixed, config.media_root or "", config.model or "")
     encoder = make_encoder_from(config)
+    if reuse is not None:
+        refuse_other_options(reuse.manifest, config, encoder, reuse.folder)
     sources, source_root = list_sources(paths, config)
     media_base = common_folder([media_root_of(source.path, config) for source in sources])
     finished = _finish_killed_run(out, sources, config, encoder)
@@ -139,10 +141,11 @@ def _run(
     progress: Progress,
     reuse: Reuse | None,
 ) -> Manifest:
-    recipe = PlanRecipe(config, state.parts, state.media_base, None if reuse is None else reuse.folder)
+    old = reuse.folder if reuse is not None and reuse.is_of_this_release else None
+    recipe = PlanRecipe(config, state.parts, state.media_base, old)
     reader = SourceReader(sources, draw(sources, config), progress)
     with open_pool(build=_build_of(recipe, state.parts, config.jobs), jobs=config.jobs) as pool:
-        if reuse is not None:
+        if reuse is not None and old is not None:
             list(pool.run_ordered(check_old_file, reuse.files_to_check()))
         parts = list(pool.run_ordered(plan_chunk, reader.chunks()))
         _refuse_bad_rows(parts, config)

@@ -7,6 +7,7 @@ never goes unnoticed.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +54,8 @@ class OldSamples:
         self._tables = [ArrowTable(directory / s.file, SAMPLES_SCHEMA, s.rows) for s in manifest.sample_shards]
         starts = np.cumsum([0, *(shard.rows for shard in manifest.sample_shards)], dtype=np.int64)
         self._starts: list[int] = starts.tolist()
+        images = [batch.column("images") for table in self._tables for batch in table.batches()]
+        self._has_images = b"".join((np.diff(numbers(lists.offsets)) > 0).tobytes() for lists in images)
         self._views: dict[int, _BatchView] = {}
         self._codes: dict[int, tuple[str, ...]] = {}
         ledger = ArrowTable(directory / LEDGER_NAME, LEDGER_SCHEMA, manifest.ledger.rows_in)
@@ -89,6 +92,8 @@ class OldSamples:
 
     def images(self, row: int) -> list[Placed]:
         """Return the images and frames of a sample."""
+        if not self._has_images[row]:
+            return []
         view, local = self._locate(row)
         return view.images[view.starts[local] : view.starts[local + 1]]
 
@@ -101,7 +106,7 @@ class OldSamples:
             first, count = first + taken, count - taken
 
     def _locate(self, row: int) -> tuple[_BatchView, int]:
-        shard = int(np.searchsorted(self._starts, row, side="right")) - 1
+        shard = bisect_right(self._starts, row) - 1
         table, local = self._tables[shard], row - self._starts[shard]
         number = local // table.batch_rows
         key = self._starts[shard] + number * table.batch_rows

@@ -8,11 +8,30 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from dataprep import __version__
 from dataprep.assembly import AssemblyState, ShardPlan, join_rejects, read_part
+from dataprep.config import ConvertConfig
+from dataprep.encode import Encoder
+from dataprep.errors import ConfigError
+from dataprep.manifests import fingerprints
 from dataprep.parts import Part
 from dataprep.shards.arrow_file import ArrowTable, check_hash
 from dataprep.shards.format import LEDGER_NAME, LEDGER_SCHEMA, MEDIA_SCHEMA, REJECTS_NAME
 from dataprep.shards.manifest import Manifest, SourceEntry, read_manifest
+
+RECORDED = (
+    ("model_type", "model_type", "--for"),
+    ("max_length", "max_length", "--max-length"),
+    ("box_style", "box_style", "--box-style"),
+    ("exif", "exif", "--exif"),
+    ("media_mode", "media", "--media"),
+    ("system", "system", "--system"),
+    ("video_frames", "video_frames", "--video-frames"),
+    ("special_text", "special_text", "--special-text"),
+    ("missing_image_tag", "missing_image_tag", "--missing-image-tag"),
+)
+"""Options that the manifest records: its member, the field of the configuration, and the name of the option."""
+
 
 _TOLD = ["source_file", "source_line", "row_hash", "outcome", "codes", "split"]
 _OF_MEDIA = [name for name in MEDIA_SCHEMA.names if name != "bytes"]
@@ -39,6 +58,11 @@ class Reuse:
     def __post_init__(self) -> None:
         self.manifest = read_manifest(self.folder)
 
+    @property
+    def is_of_this_release(self) -> bool:
+        """Whether rows can be taken over: what another release made of a row may differ."""
+        return self.manifest.tool_version == __version__
+
     def files_to_check(self) -> list[tuple[Path, str]]:
         """Return path and SHA-256 of every file that rows are taken from."""
         names = [shard.file for shard in self.manifest.sample_shards] + [LEDGER_NAME]
@@ -57,7 +81,8 @@ class Reuse:
         self.num_encoded = sum(part.num_encoded for part in parts)
         old = self.manifest
         self.is_unchanged = (
-            tuple(sources[1]) == old.sources
+            self.is_of_this_release
+            and tuple(sources[1]) == old.sources
             and sources[0].as_posix() == old.source_root
             and self.num_taken == old.ledger.converted == sum(c.rows for c in plan.shard_counts)
             and self._is_same_ledger(parts, state)
@@ -93,3 +118,34 @@ def check_old_file(planner: object, file: tuple[Path, str]) -> None:
         ShardError: If it is not.
     """
     check_hash(*file)
+
+
+def refuse_other_options(manifest: Manifest, config: ConvertConfig, encoder: Encoder, out: Path) -> None:
+    """Refuse options that are not those that shards were made with.
+
+    Raises:
+        ConfigError: With each option that differs, in words.
+    """
+    differences = [
+        f"{option} is {getattr(config, name)!r}, they were made with {getattr(manifest, member)!r}"
+        for member, name, option in RECORDED
+        if getattr(config, name) != getattr(manifest, member)
+    ]
+    if encoder.settings.max_num != manifest.max_num:
+        differences.append(f"--max-num is {encoder.settings.max_num}, they were made with {manifest.max_num}")
+    now, then = fingerprints(encoder), manifest.fingerprints
+    if not differences and now.all != then.all:
+        parts = [name for name in ("tokenizer", "template", "tiling", "boxes", "labels", "system")
+                 if getattr(now, name) != getattr(then, name)]  # fmt: skip
+        differences.append(f"the {' and '.join(parts)} of --model {config.model} differ from theirs")
+    of_files = {source.split for source in manifest.sources}
+    drawn = [name for name in manifest.splits if name != "train" and name not in of_files]
+    if drawn and config.split is None:
+        differences.append(
+            f"they hold the drawn split {drawn[0]!r}; repeat its --split, such as --split {drawn[0]}=0.02"
+        )
+    if differences:
+        raise ConfigError(
+            f"{out} cannot be updated with other options: {'; '.join(differences)}; "
+            "leave such options out, or convert into a new --out"
+        )

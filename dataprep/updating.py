@@ -17,12 +17,9 @@ from pathlib import Path
 from dataprep import __version__
 from dataprep.config import ConvertConfig
 from dataprep.conversion import convert
-from dataprep.encode import Encoder
 from dataprep.errors import ConfigError, ShardError
 from dataprep.inputs import Progress
-from dataprep.manifests import fingerprints
-from dataprep.reuse import Reuse
-from dataprep.rules.measuring import make_encoder_from
+from dataprep.reuse import RECORDED, Reuse
 from dataprep.shards.format import MANIFEST_NAME
 from dataprep.shards.locking import hold_directory
 from dataprep.shards.manifest import Manifest, read_manifest
@@ -78,21 +75,19 @@ def update(
     beside = place.with_name(f".{place.name}.update")
     with hold_directory(place):
         manifest = read_manifest(place)
-        encoder = make_encoder_from(config)
-        refuse_other_options(manifest, config, encoder, str(out))
         _remove_complete(beside)
-        reuse = Reuse(place) if manifest.tool_version == __version__ else None
+        reuse = Reuse(place)
         made = convert(paths, beside, config, progress=progress, reuse=reuse)
-        if reuse is not None and reuse.is_unchanged:
+        if reuse.is_unchanged:
             shutil.rmtree(beside)
             return Update(manifest, reuse.num_taken, reuse.num_encoded, is_unchanged=True)
         with hold_directory(beside):
             swap(place, beside)
             shutil.rmtree(beside, ignore_errors=True)
-    if reuse is None:
+    reason = ""
+    if not reuse.is_of_this_release:
         reason = f"the shards were written by dataprep {manifest.tool_version}, this is {__version__}"
-        return Update(made, 0, made.ledger.converted, is_unchanged=False, reason=reason)
-    return Update(made, reuse.num_taken, reuse.num_encoded, is_unchanged=False)
+    return Update(made, reuse.num_taken, reuse.num_encoded, is_unchanged=False, reason=reason)
 
 
 def append(
@@ -152,20 +147,6 @@ def _without_samples(paths: list[str]) -> list[str]:
     return [split_sample(path)[0] for path in paths]
 
 
-RECORDED = (
-    ("model_type", "model_type", "--for"),
-    ("max_length", "max_length", "--max-length"),
-    ("box_style", "box_style", "--box-style"),
-    ("exif", "exif", "--exif"),
-    ("media_mode", "media", "--media"),
-    ("system", "system", "--system"),
-    ("video_frames", "video_frames", "--video-frames"),
-    ("special_text", "special_text", "--special-text"),
-    ("missing_image_tag", "missing_image_tag", "--missing-image-tag"),
-)
-"""Options that the manifest records: its member, the field of the configuration, and the name of the option."""
-
-
 def recorded_options(manifest: Manifest) -> dict[str, object]:
     """Return the options that shards were made with, by the names of the fields of the configuration."""
     options: dict[str, object] = {name: getattr(manifest, member) for member, name, _ in RECORDED}
@@ -173,37 +154,6 @@ def recorded_options(manifest: Manifest) -> dict[str, object]:
     if manifest.ledger.rejected:
         options["on_bad"] = "skip"
     return options
-
-
-def refuse_other_options(manifest: Manifest, config: ConvertConfig, encoder: Encoder, out: str) -> None:
-    """Refuse options that are not those that shards were made with.
-
-    Raises:
-        ConfigError: With each option that differs, in words.
-    """
-    differences = [
-        f"{option} is {getattr(config, name)!r}, they were made with {getattr(manifest, member)!r}"
-        for member, name, option in RECORDED
-        if getattr(config, name) != getattr(manifest, member)
-    ]
-    if encoder.settings.max_num != manifest.max_num:
-        differences.append(f"--max-num is {encoder.settings.max_num}, they were made with {manifest.max_num}")
-    now, then = fingerprints(encoder), manifest.fingerprints
-    if not differences and now.all != then.all:
-        parts = [name for name in ("tokenizer", "template", "tiling", "boxes", "labels", "system")
-                 if getattr(now, name) != getattr(then, name)]  # fmt: skip
-        differences.append(f"the {' and '.join(parts)} of --model {config.model} differ from theirs")
-    of_files = {source.split for source in manifest.sources}
-    drawn = [name for name in manifest.splits if name != "train" and name not in of_files]
-    if drawn and config.split is None:
-        differences.append(
-            f"they hold the drawn split {drawn[0]!r}; repeat its --split, such as --split {drawn[0]}=0.02"
-        )
-    if differences:
-        raise ConfigError(
-            f"{out} cannot be updated with other options: {'; '.join(differences)}; "
-            "leave such options out, or convert into a new --out"
-        )
 
 
 def _recover(place: Path) -> None:
