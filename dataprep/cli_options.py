@@ -43,6 +43,10 @@ def complete_rule(incomplete: str) -> list[str]:
 Paths = Annotated[
     list[str], typer.Argument(help="Data files (.jsonl, .json, .gz, .zst) or folders of them; - is standard input.")
 ]
+ConvertPaths = Annotated[
+    list[str] | None,
+    typer.Argument(help="Data files (.jsonl, .json, .gz, .zst) or folders of them; FILE#N takes N rows of a file."),
+]
 ForModel = Annotated[
     str | None,
     typer.Option("--for", "--model-type", help="Model type, such as internvl2-8b.", autocompletion=complete_model_type),

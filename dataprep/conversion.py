@@ -228,7 +228,9 @@ def _prepare_folder(out: Path) -> Path:
 
 def _refuse_complete(out: Path) -> None:
     if (out / MANIFEST_NAME).exists():
-        raise ConfigError(f"{out} already holds complete shards; choose another --out, or remove it first")
+        raise ConfigError(
+            f"{out} already holds complete shards; add --update, choose another --out, or remove it first"
+        )
 
 
 def _refuse_bad_rows(parts: Sequence[Part], config: ConvertConfig) -> None:

@@ -18,6 +18,7 @@ from dataprep.config import ConvertConfig
 from dataprep.encode import Encoder
 from dataprep.errors import MediaError, SourceError
 from dataprep.findings import Finding, Severity
+from dataprep.media.image_header import ImageHeader
 from dataprep.media.index import MediaFacts
 from dataprep.media.isolation import read_frames
 from dataprep.media.video import frame_to_png
@@ -81,6 +82,7 @@ class Planner:
         self.encoder: Encoder = checkers.encoder
         self._hashes: dict[Path, bytes] = {}
         self.links: dict[Path, tuple[MediaKey, Media]] = {}
+        self.images: dict[str, tuple[ImageHeader, MediaKey, Media]] = {}
         self._readers: dict[str, PlainReader | None] = {}
         old = None if recipe.old is None else OldSamples(recipe.old)
         self.taker = None if old is None else Taker(old, self.encoder, exif=self.config.exif)
@@ -263,8 +265,19 @@ class PartBuilder:
         ]
 
     def _image_media(self, facts: MediaFacts) -> tuple[MediaKey, Media]:
-        header = facts.header
+        header, known = facts.header, self.planner.images
         assert header is not None
+        if facts.file is None:
+            return self._describe(facts, header)
+        found = known.get(facts.file)
+        # As long as the header is remembered, so is the state of the file that it was read from.
+        if found is None or found[0] is not header:
+            if len(known) >= _MOST_LINKS:
+                known.clear()
+            found = known[facts.file] = header, *self._describe(facts, header)
+        return found[1:]
+
+    def _describe(self, facts: MediaFacts, header: ImageHeader) -> tuple[MediaKey, Media]:
         media = Media(
             hash=None,
             bytes=None,
