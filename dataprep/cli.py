@@ -135,9 +135,8 @@ def _update(
     from dataprep.conversion import BadRowsError
     from dataprep.reports.conversion import print_update, update_object
     from dataprep.reports.progress import count_stages
-    from dataprep.shards.manifest import read_manifest
 
-    recorded = updating.recorded_options(read_manifest(out))
+    recorded = updating.recorded_options(updating.open_manifest(out))
     names = {"for_model" if name == "model_type" else name: name for name in recorded}
     for parameter, name in names.items():
         if not _is_given(context, parameter):

@@ -70,8 +70,7 @@ def update(
         DataprepError: As of ``convert``; the shards are then as they were.
     """
     place = Path(os.path.realpath(out))
-    _recover(place)
-    read_manifest(place)  # says what is wrong with a directory that holds no shards
+    open_manifest(place)  # says what is wrong with a directory that holds no shards
     beside = place.with_name(f".{place.name}.update")
     with hold_directory(place):
         manifest = read_manifest(place)
@@ -108,7 +107,7 @@ def append(
     Raises:
         DataprepError: As of :func:`update`; also if a data file of the shards is no longer there.
     """
-    old_paths, old_val, old_mix = recorded_sources(read_manifest(Path(out)), Path(out))
+    old_paths, old_val, old_mix = recorded_sources(open_manifest(out), Path(out))
     known = {os.path.realpath(path) for path in (*_without_samples(old_paths), *_without_samples(old_val))}
     new = [path for path in paths if os.path.realpath(path) not in known]
     val = [path for path in config.val if os.path.realpath(path) not in known]
@@ -156,11 +155,19 @@ def recorded_options(manifest: Manifest) -> dict[str, object]:
     return options
 
 
-def _recover(place: Path) -> None:
-    """Give the old shards their name back, if a run was killed between two steps of a swap that takes two."""
+def open_manifest(out: str | Path) -> Manifest:
+    """Return the manifest of shards to bring up to date.
+
+    If a run was killed between the two steps of a swap that takes two, they are given their name back first.
+
+    Raises:
+        ShardError: If there is none.
+    """
+    place = Path(os.path.realpath(out))
     previous = _previous(place)
     if (previous / MANIFEST_NAME).is_file() and not place.exists():
         previous.rename(place)
+    return read_manifest(place)
 
 
 def _previous(place: Path) -> Path:
