@@ -54,7 +54,7 @@ class OldSamples:
         self._tables = [ArrowTable(directory / s.file, SAMPLES_SCHEMA, s.rows) for s in manifest.sample_shards]
         starts = np.cumsum([0, *(shard.rows for shard in manifest.sample_shards)], dtype=np.int64)
         self._starts: list[int] = starts.tolist()
-        images = [batch.column("images") for table in self._tables for batch in table.batches()]
+        images = (lists for table in self._tables for lists in table.column("images"))
         self._has_images = b"".join((np.diff(numbers(lists.offsets)) > 0).tobytes() for lists in images)
         self._views: dict[int, _BatchView] = {}
         self._codes: dict[int, tuple[str, ...]] = {}
