@@ -270,7 +270,7 @@ def _write_shards(
 
 
 def _write_shard(planner: Planner, task: tuple[AssemblyState, MediaTask | SamplesTask]) -> ShardFile:
-    return write_shard(*task)
+    return write_shard(*task, None if planner.taker is None else planner.taker.old)
 
 
 def _clean(out: Path) -> None:

@@ -39,7 +39,11 @@ class _BatchView:
 
 
 class OldSamples:
-    """The converted rows of a shard directory; files are mapped when first used."""
+    """The converted rows of a shard directory; files are mapped when first used.
+
+    Attributes:
+        checksum: That of the manifest.
+    """
 
     def __init__(self, directory: Path) -> None:
         """Read the ledger; the hashes of the files must have been checked before.
@@ -51,6 +55,7 @@ class OldSamples:
             ShardError: If it cannot be read, or is damaged.
         """
         manifest = read_manifest(directory)
+        self.checksum = manifest.checksum
         self._tables = [ArrowTable(directory / s.file, SAMPLES_SCHEMA, s.rows) for s in manifest.sample_shards]
         starts = np.cumsum([0, *(shard.rows for shard in manifest.sample_shards)], dtype=np.int64)
         self._starts: list[int] = starts.tolist()

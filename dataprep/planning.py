@@ -23,7 +23,7 @@ from dataprep.media.index import MediaFacts
 from dataprep.media.isolation import read_frames
 from dataprep.media.video import frame_to_png
 from dataprep.old_samples import OldSamples
-from dataprep.part_tables import Converted, samples_table
+from dataprep.part_tables import PART_SCHEMA, Converted, samples_table
 from dataprep.parts import NO_SPLIT, Chunk, Part, SplitCounts, load_part, store_part
 from dataprep.plain.reader import PlainReader, make_reader
 from dataprep.records import hash_row, hash_text
@@ -35,7 +35,6 @@ from dataprep.shards.format import (
     LEDGER_SCHEMA,
     MEDIA_BATCH_ROWS,
     MEDIA_SCHEMA,
-    SAMPLES_SCHEMA,
     UNSAMPLED,
     content_hash,
 )
@@ -112,6 +111,8 @@ class Planner:
         )
         options = asdict(plain)
         facts = [__version__, self.encoder.tokenizer.fingerprint, str(self.encoder.settings.tiles), str(options)]
+        if self.taker is not None:
+            facts.append(self.taker.old.checksum)
         digest = hashlib.sha256("\0".join([*facts, chunk.source, *chunk.splits]).encode())
         for row in chunk.rows:
             digest.update(f"\0{row.location.line}\0{row.starts_with_bom}\0".encode() + row.text)
@@ -348,7 +349,7 @@ class PartBuilder:
         count = len(self.media.rows)
         media = (media_batch(self.media.rows[i : i + MEDIA_BATCH_ROWS]) for i in range(0, count, MEDIA_BATCH_ROWS))
         written = [
-            write_arrow(stem.with_suffix(".samples"), SAMPLES_SCHEMA, samples, is_durable=False),
+            write_arrow(stem.with_suffix(".samples"), PART_SCHEMA, samples, is_durable=False),
             write_arrow(stem.with_suffix(".media"), MEDIA_SCHEMA, media, is_durable=False),
             write_arrow(stem.with_suffix(".ledger"), LEDGER_SCHEMA, [ledger_batch(self.ledger)], is_durable=False),
             write_rejects(stem.with_suffix(".rejects"), self.rejects, is_durable=False),
@@ -377,8 +378,7 @@ class PartBuilder:
         batch, splits = samples_table(fresh, encoder, source) if fresh else (None, {})
         if taker is None or len(fresh) == len(self.converted):
             return [batch], splits
-        context_id = encoder.tokenizer.context_id
-        batch, splits = join_samples(self.converted, batch, old=taker.old, source=source, context_id=context_id)
+        batch, splits = join_samples(self.converted, batch, old=taker.old, source=source)
         return [batch], splits
 
 

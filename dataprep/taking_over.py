@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from dataprep.media.index import MediaFacts
 from dataprep.old_samples import OldSamples, Placed
-from dataprep.part_tables import Converted
+from dataprep.part_tables import PART_SCHEMA, Converted
 from dataprep.parts import SplitCounts
 from dataprep.plain.reader import Glance, PlainReader
 from dataprep.records import hash_row
@@ -26,9 +25,8 @@ from dataprep.rules.runner import RowChecker
 from dataprep.rules.table import RULES
 from dataprep.shards.columns import numbers, tiles_per_row
 from dataprep.shards.flat import batch_of_columns, id_lists, struct_lists
-from dataprep.shards.format import KIND_IMAGE, SAMPLES_SCHEMA
+from dataprep.shards.format import KIND_IMAGE
 from dataprep.sources import RawRow
-from dataprep.token_columns import join_runs
 
 if TYPE_CHECKING:
     from dataprep.encode import Encoder
@@ -164,29 +162,28 @@ def join_samples(
     *,
     old: OldSamples,
     source: str,
-    context_id: int,
 ) -> tuple[pa.RecordBatch, dict[str, SplitCounts]]:
-    """Return the samples of a part, context tokens as runs, and what they count by split.
+    """Return the samples of a part, and what they count by split.
 
     Args:
         rows: All rows of the part that become samples, in order.
         fresh: The samples of those that were encoded, in order; None if there are none.
         old: The older samples.
         source: The data file.
-        context_id: Id of the context token.
     """
     pieces = list(_cut(rows, fresh, old))
     columns: dict[str, Any] = {
         name: pa.concat_arrays([piece.column(name) for piece in pieces])
         for name in ("length", "num_trained_tokens", "prompt", "response", "boxes")
     }
-    columns["input_ids"], columns["labels"] = _join_ids(pieces, context_id)
+    columns["input_ids"], columns["labels"] = _spread_ids(rows, fresh)
     columns["images"] = _renumber([piece.column("images") for piece in pieces], [m for row in rows for m in row.media])
     columns["source_file"] = [source] * len(rows)
     columns["source_line"] = [row.line if isinstance(row, TakenSample) else row.row.raw.location.line for row in rows]
     columns["row_hash"] = [row.row.row_hash if isinstance(row, TakenSample) else row.row_hash for row in rows]
     columns["split"] = [row.split for row in rows]
-    batch = batch_of_columns(SAMPLES_SCHEMA, columns)
+    columns["taken"] = [row.row.number if isinstance(row, TakenSample) else -1 for row in rows]
+    batch = batch_of_columns(PART_SCHEMA, columns)
     return batch, _count_splits(batch, columns["split"])
 
 
@@ -213,19 +210,16 @@ def _continues(row: Converted | TakenSample, number: int) -> bool:
     return isinstance(row, TakenSample) and row.row.number == number
 
 
-def _join_ids(pieces: Sequence[pa.RecordBatch], context_id: int) -> tuple[pa.Array, pa.Array]:
-    all_ids: list[NDArray[np.int32]] = []
-    all_labels: list[NDArray[np.int32]] = []
-    ends: list[NDArray[np.int64]] = [np.zeros(1, np.int64)]
-    for piece in pieces:
-        offsets = numbers(piece.column("input_ids").offsets)
-        ids, labels = (numbers(piece.column(n).values)[offsets[0] : offsets[-1]] for n in ("input_ids", "labels"))
-        ids, labels, offsets = join_runs(ids, labels, offsets - offsets[0], context_id=context_id)
-        all_ids.append(ids)
-        all_labels.append(labels)
-        ends.append(offsets[1:] + ends[-1][-1])
-    joined = np.concatenate(ends)
-    return id_lists(joined, np.concatenate(all_ids)), id_lists(joined, np.concatenate(all_labels))
+def _spread_ids(rows: Sequence[Converted | TakenSample], fresh: pa.RecordBatch | None) -> tuple[pa.Array, pa.Array]:
+    """Return ids and labels, which rows that are taken over have none of yet: they are copied once, into the shard."""
+    ids = labels = np.zeros(0, np.int32)
+    counts = np.zeros(len(rows), np.int64)
+    if fresh is not None:
+        ids, labels = (numbers(fresh.column(name).values) for name in ("input_ids", "labels"))
+        is_fresh = np.fromiter((not isinstance(row, TakenSample) for row in rows), bool, len(rows))
+        counts[is_fresh] = np.diff(numbers(fresh.column("input_ids").offsets))
+    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
+    return id_lists(offsets, ids), id_lists(offsets, labels)
 
 
 def _renumber(columns: Sequence[pa.Array], media: Sequence[int]) -> pa.Array:
@@ -238,7 +232,11 @@ def _renumber(columns: Sequence[pa.Array], media: Sequence[int]) -> pa.Array:
 
 
 def _count_splits(batch: pa.RecordBatch, splits: Sequence[str]) -> dict[str, SplitCounts]:
-    columns = [numbers(batch.column("length")), numbers(batch.column("num_trained_tokens")), tiles_per_row(batch)]
+    columns = [
+        numbers(batch.column("length")),
+        numbers(batch.column("num_trained_tokens")),
+        tiles_per_row(batch.column("images")),
+    ]
     counts: dict[str, SplitCounts] = {}
     for split in dict.fromkeys(splits):
         chosen = np.fromiter((name == split for name in splits), bool, len(splits))

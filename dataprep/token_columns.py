@@ -118,29 +118,3 @@ def expand_runs(
         full_labels[at : at + place - start] = labels[start:place]
         start = place + 1
     return full_ids, full_labels, shift[offsets]
-
-
-def join_runs(
-    ids: NDArray[np.int32], labels: NDArray[np.int32], offsets: NDArray[np.int64], *, context_id: int
-) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
-    """Return ids, labels and offsets with each run of context tokens as one number: undoes :func:`expand_runs`.
-
-    Args:
-        ids: int32; runs that are one number already stay as they are.
-        labels: int32, as long as ``ids``.
-        offsets: int64, where each row begins; the first is 0.
-        context_id: Id of the context token.
-    """
-    is_context = ids == context_id
-    if not is_context.any():
-        return ids, labels, offsets
-    is_context &= labels == IGNORE_INDEX
-    continues = np.zeros(len(ids), dtype=bool)  # whether a token belongs to the run of the one before it
-    np.logical_and(is_context[1:], is_context[:-1], out=continues[1:])
-    continues[offsets[:-1][np.diff(offsets) > 0]] = False
-    kept = np.flatnonzero(~continues)
-    short, short_labels = ids[kept], labels[kept]
-    counts = np.diff(kept, append=len(ids))
-    is_run = is_context[kept]
-    short[is_run] = -counts[is_run]
-    return short, short_labels, np.searchsorted(kept, offsets)
