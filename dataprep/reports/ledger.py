@@ -7,7 +7,7 @@ from typing import Any
 
 from dataprep.reports.visible import plain
 from dataprep.rules.table import RULES
-from dataprep.shards.format import KIND_FRAME, OUTCOMES, UNSAMPLED
+from dataprep.shards.format import KIND_FRAME
 from dataprep.shards.ledger import LedgerEntry, LedgerReport
 from dataprep.shards.samples import Media, SampleImage
 from dataprep.shards.stories import RowStory
@@ -18,10 +18,10 @@ def ledger_object(report: LedgerReport) -> dict[str, Any]:
     return {
         "ok": report.ok,
         "rows_in": report.rows_in,
-        **_shown(report.outcomes),
+        **report.outcomes,
         "codes": _code_objects(report.codes),
         "sources": [
-            {"path": source.path, "rows": source.rows, **_shown(source.outcomes), "codes": _code_objects(source.codes)}
+            {"path": source.path, "rows": source.rows, **source.outcomes, "codes": _code_objects(source.codes)}
             for source in report.sources
         ],
         "problems": list(report.problems),
@@ -96,12 +96,7 @@ def ledger_lines(report: LedgerReport) -> Iterator[str]:
 
 
 def _sum(rows: int, outcomes: dict[str, int]) -> str:
-    return f"{rows:,} rows in = " + " + ".join(f"{count:,} {outcome}" for outcome, count in _shown(outcomes).items())
-
-
-def _shown(outcomes: dict[str, int]) -> dict[str, int]:
-    # Most shards are made of all rows, and then there is nothing to say about a choice.
-    return {name: outcomes[name] for name in OUTCOMES if outcomes[name] or name != UNSAMPLED}
+    return f"{rows:,} rows in = " + " + ".join(f"{count:,} {outcome}" for outcome, count in outcomes.items())
 
 
 def _name(code: str) -> str:

@@ -17,7 +17,15 @@ import pyarrow.compute as pc
 
 from dataprep.errors import ConfigError, ShardError, ShardLedgerError
 from dataprep.shards.arrow_file import ArrowTable, check_hash, check_size
-from dataprep.shards.format import LEDGER_NAME, LEDGER_SCHEMA, OUTCOMES, REJECTED, REJECTS_NAME, SAMPLE_OUTCOMES
+from dataprep.shards.format import (
+    LEDGER_NAME,
+    LEDGER_SCHEMA,
+    OUTCOMES,
+    REJECTED,
+    REJECTS_NAME,
+    SAMPLE_OUTCOMES,
+    UNSAMPLED,
+)
 from dataprep.shards.manifest import Manifest, read_manifest
 from dataprep.shards.verify_ledger import check_totals
 
@@ -29,7 +37,7 @@ class SourceAccount:
     Attributes:
         path: The file, relative to the manifest's source root.
         rows: Rows that the ledger has of it.
-        outcomes: Rows by outcome; every outcome is there.
+        outcomes: Rows by outcome; every outcome is there, ``unsampled`` only where there are such rows.
         codes: Rows by (outcome, rule code); a row counts under each of its codes.
     """
 
@@ -55,8 +63,8 @@ class LedgerReport:
 
     @property
     def outcomes(self) -> dict[str, int]:
-        """Rows by outcome over all sources."""
-        return {outcome: sum(source.outcomes[outcome] for source in self.sources) for outcome in OUTCOMES}
+        """Rows by outcome over all sources; ``unsampled`` only where there are such rows."""
+        return _named({outcome: sum(s.outcomes.get(outcome, 0) for s in self.sources) for outcome in OUTCOMES})
 
     @property
     def codes(self) -> dict[tuple[str, str], int]:
@@ -214,7 +222,7 @@ class _Counts:
         return tuple(self._source(name) for name in names)
 
     def _source(self, name: str) -> SourceAccount:
-        outcomes = {outcome: self._outcomes[name, outcome] for outcome in OUTCOMES}
+        outcomes = _named({outcome: self._outcomes[name, outcome] for outcome in OUTCOMES})
         codes = {(outcome, code): count for (file, outcome, code), count in self._codes.items() if file == name}
         rows = sum(count for (file, _), count in self._outcomes.items() if file == name)
         return SourceAccount(name, rows, outcomes, codes)
@@ -249,6 +257,11 @@ class _Counts:
         if placed != kept:
             problems.append(f"{placed:,} rows have a place in a shard, {kept:,} became a sample")
         return problems
+
+
+def _named(outcomes: dict[str, int]) -> dict[str, int]:
+    # Most shards are made of all rows, and then there is nothing to say about a choice.
+    return {name: count for name, count in outcomes.items() if count or name != UNSAMPLED}
 
 
 def _count(counter: Counter[Any], table: pa.Table) -> None:
