@@ -41,7 +41,10 @@ def complete_rule(incomplete: str) -> list[str]:
 
 
 Paths = Annotated[
-    list[str], typer.Argument(help="Data files (.jsonl, .json, .gz, .zst) or folders of them; - is standard input.")
+    list[str],
+    typer.Argument(
+        help="Data files (.jsonl, .json, .gz, .zst), folders of them, or InternVL meta files; - is standard input."
+    ),
 ]
 ConvertPaths = Annotated[
     list[str] | None,
@@ -68,6 +71,9 @@ Cache = Annotated[
     Path | None, typer.Option(help="Folder to remember media in. Default: dataprep in the user's caches.")
 ]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Probe all media, and remember nothing.")]
+LossMask = Annotated[
+    Literal["answers", "last-answer"], typer.Option(help="Train every answer of a row, or its last answer alone.")
+]
 Jobs = Annotated[int, typer.Option("--jobs", "-j", min=1, help="Number of worker processes.")]
 OnBad = Annotated[Literal["error", "skip"], typer.Option(help="End the run on bad rows, or reject them.")]
 Format = Annotated[Literal["text", "json"], typer.Option("--format", help="What to print on standard output.")]

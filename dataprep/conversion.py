@@ -11,7 +11,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -29,13 +29,16 @@ from dataprep.assembly import (
     write_shard,
 )
 from dataprep.config import ConvertConfig
+from dataprep.duplicates import drop_duplicates
 from dataprep.encode import Encoder
 from dataprep.errors import ConfigError, DataprepError
 from dataprep.inputs import Progress, Source, SourceReader, are_finished, common_folder, draw, list_sources
 from dataprep.manifests import build_manifest
+from dataprep.metas import expand_metas
 from dataprep.parts import Part
 from dataprep.planning import Planner, PlanRecipe, plan_chunk
 from dataprep.pool import Pool, open_pool
+from dataprep.projection import project_size, refuse_full_disk
 from dataprep.reuse import Reuse, check_old_file, refuse_other_options
 from dataprep.rules.measuring import make_encoder_from
 from dataprep.rules.runner import media_root_of
@@ -48,6 +51,8 @@ from dataprep.shards.writer import ShardFile
 PARTS_FOLDER = ".parts"
 FINISHED_NAME = "finished"
 State = TypeVar("State")
+Notice = Callable[[str], None]
+"""Called with a sentence, without a full stop, that a person will want to read while the conversion runs."""
 
 
 class BadRowsError(DataprepError):
@@ -89,12 +94,19 @@ class BadRowsError(DataprepError):
         return f"{share}; mend them, or accept the loss with: {self.accepting_options}"
 
 
+@dataclass(frozen=True, slots=True)
+class _Told:
+    progress: Progress
+    notice: Notice
+
+
 def convert(
     paths: list[str],
     out: str | Path,
     config: ConvertConfig,
     *,
     progress: Progress = lambda stage, done, total: None,
+    notice: Notice = lambda text: None,
     reuse: Reuse | None = None,
 ) -> Manifest:
     """Convert data files into a shard directory.
@@ -104,6 +116,7 @@ def convert(
         out: The directory to make; it must not hold anything else.
         config: How to convert.
         progress: Told how far each stage is.
+        notice: Told how large the shards will be before they are written.
         reuse: Older shards, made with the same options, to take unchanged rows over from; the result is the same.
 
     Returns:
@@ -114,6 +127,7 @@ def convert(
         DataprepError: If an input cannot be read, an option cannot be used or the disk is full.
     """
     out = Path(out)
+    paths, config = expand_metas(paths, config)
     mixed = [path for path, _ in config.mix]
     _check_names(out, *paths, *config.val, *mixed, config.media_root or "", config.model or "")
     encoder = make_encoder_from(config)
@@ -128,7 +142,8 @@ def convert(
     with hold_folder(parts_folder, out):
         _refuse_complete(out)  # another run may have ended meanwhile
         state = AssemblyState(parts_folder, out, media_base, encoder.tokenizer.context_id)
-        return _run(state, sources, source_root, config=config, encoder=encoder, progress=progress, reuse=reuse)
+        told = _Told(progress, notice)
+        return _run(state, sources, source_root, config=config, encoder=encoder, told=told, reuse=reuse)
 
 
 def _run(
@@ -138,23 +153,30 @@ def _run(
     *,
     config: ConvertConfig,
     encoder: Encoder,
-    progress: Progress,
+    told: _Told,
     reuse: Reuse | None,
 ) -> Manifest:
-    old = reuse.folder if reuse is not None and reuse.is_of_this_release else None
+    # What a fix would make of a row is not known of one that is taken over.
+    old = reuse.folder if reuse is not None and reuse.is_of_this_release and not config.fix else None
     recipe = PlanRecipe(config, state.parts, state.media_base, old)
-    reader = SourceReader(sources, draw(sources, config), progress)
+    reader = SourceReader(sources, lambda: draw(sources, config), told.progress)
     with open_pool(build=_build_of(recipe, state.parts, config.jobs), jobs=config.jobs) as pool:
         if reuse is not None and old is not None:
             list(pool.run_ordered(check_old_file, reuse.files_to_check()))
         parts = list(pool.run_ordered(plan_chunk, reader.chunks()))
         _refuse_bad_rows(parts, config)
+        if config.drop_duplicates:
+            parts = drop_duplicates(state.parts, parts)
         plan = plan_shards(parts)
         if reuse is not None:
             reuse.compare(parts, plan, state, (source_root, reader.entries))
             if reuse.is_unchanged:
                 return reuse.manifest
-        written = _write_shards(state, plan, parts, pool=pool, progress=progress)
+        if old is None:  # of rows that are taken over the parts hold no ids, which is what the projection goes by
+            size = project_size(state, plan, parts, tokens_per_tile=encoder.settings.tiles.tokens_per_tile)
+            refuse_full_disk(state.out, size)
+            told.notice(str(size))
+        written = _write_shards(state, plan, parts, pool=pool, progress=told.progress)
     listed = (source_root, reader.entries)
     manifest = build_manifest(state, plan, parts, config=config, encoder=encoder, sources=listed, written=written)
     with atomic_file(state.parts / FINISHED_NAME) as file:

@@ -137,17 +137,19 @@ def draw(sources: Sequence[Source], config: ConvertConfig) -> Iterator[str]:
 class SourceReader:
     """Cuts the sources into chunks and takes down what the manifest says about each of them."""
 
-    def __init__(self, sources: Sequence[Source], drawn: Iterator[str], progress: Progress) -> None:
+    def __init__(self, sources: Sequence[Source], draw: Callable[[], Iterator[str]], progress: Progress) -> None:
         """Begin.
 
         Args:
             sources: The data files.
-            drawn: The split of each row of those that were not given for validation.
+            draw: Gives the split of each row of those that were not given for validation.
             progress: Told how many bytes have been read.
         """
         self.entries: list[SourceEntry] = []
         self._sources = sources
-        self._drawn = drawn
+        # Before the splits are drawn, which reads the rows too: they must be the same ones.
+        self._stamps = [_stamp(source.path) for source in sources]
+        self._drawn = draw()
         self._progress = progress
 
     def chunks(self) -> Iterator[Chunk]:
@@ -158,8 +160,8 @@ class SourceReader:
         """
         total = sum(Path(source.path).stat().st_size for source in self._sources)
         number = done = 0
-        for source in self._sources:
-            before = Path(source.path).stat()
+        for source, before in zip(self._sources, self._stamps, strict=True):
+            _refuse_changed(source, before, _stamp(source.path))
             num_rows = 0
             for rows, splits in self._cut(source):
                 yield Chunk(number, source.name, tuple(rows), tuple(splits))
@@ -168,9 +170,7 @@ class SourceReader:
                 done += sum(len(row.text) + 1 for row in rows)
                 self._progress("rows", min(done, total), total)
             digest, size = hash_source(source.path)
-            after = Path(source.path).stat()
-            if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or size != after.st_size:
-                raise SourceError(f"{source.path} changed while it was read; run the command again")
+            _refuse_changed(source, before, (size, _stamp(source.path)[1]))
             self.entries.append(
                 SourceEntry(
                     path=source.name,
@@ -200,6 +200,17 @@ class SourceReader:
         elif is_drawn.any():  # the rows that are not drawn once more have their lines in the ledger already
             again = (row for row, d in zip(read_rows(source.path), is_drawn.tolist(), strict=False) if d)
             yield from _with_splits(cut_chunks(again), [of_rows[i] for i in np.flatnonzero(is_drawn).tolist()])
+
+
+def _refuse_changed(source: Source, before: tuple[int, int], after: tuple[int, int]) -> None:
+    if before != after:
+        raise SourceError(f"{source.path} changed while it was read; run the command again")
+
+
+def _stamp(path: str) -> tuple[int, int]:
+    """Return size and modification time of a data file."""
+    facts = Path(path).stat()
+    return facts.st_size, facts.st_mtime_ns
 
 
 def _with_splits(chunks: Iterator[list[RawRow]], splits: Sequence[str]) -> Iterator[tuple[list[RawRow], list[str]]]:

@@ -16,6 +16,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from dataprep.findings import Location
 from dataprep.shards.atomic import atomic_file
 from dataprep.sources import RawRow
@@ -102,6 +104,8 @@ class Part:
         num_taken: Rows whose sample was taken over from older shards.
         num_encoded: Rows that were tokenized.
         num_unsampled: Rows that were not drawn.
+        num_repaired: Rows that became a sample after a fix.
+        num_duplicates: Rows that were left out, because they repeat another.
     """
 
     name: str
@@ -116,6 +120,8 @@ class Part:
     num_taken: int = 0
     num_encoded: int = 0
     num_unsampled: int = 0
+    num_repaired: int = 0
+    num_duplicates: int = 0
 
 
 def load_part(summary: Path, key: str) -> Part | None:
@@ -161,7 +167,7 @@ def store_part(summary: Path, part: Part, *, key: str, media_paths: Iterable[str
     splits = {name: asdict(counts) for name, counts in part.splits.items()}
     content = {**facts, "splits": splits, "key": key, "media": _stamps(media_paths), "files": dict(files)}
     with atomic_file(summary, is_durable=False) as file:
-        file.write(json.dumps(content).encode())
+        file.write(msgspec.json.encode(content))
 
 
 def _stamps(paths: Iterable[str]) -> dict[str, list[int]]:
@@ -169,7 +175,7 @@ def _stamps(paths: Iterable[str]) -> dict[str, list[int]]:
     stamps = {}
     for path in paths:
         with suppress(OSError):
-            facts = os.stat(path)  # noqa: PTH116 - a path takes longer to make
+            facts = os.stat(path)  # noqa: PTH116  # three times as fast as by a Path, for every image of every part
             stamps[path] = [facts.st_size, facts.st_mtime_ns]
     return stamps
 

@@ -13,7 +13,7 @@ from dataprep.assembly import AssemblyState, ShardPlan, join_rejects, read_part
 from dataprep.config import ConvertConfig
 from dataprep.encode import Encoder
 from dataprep.errors import ConfigError
-from dataprep.manifests import fingerprints
+from dataprep.fingerprints import fingerprints
 from dataprep.parts import Part
 from dataprep.shards.arrow_file import ArrowTable, check_hash
 from dataprep.shards.format import LEDGER_NAME, LEDGER_SCHEMA, MEDIA_SCHEMA, REJECTS_NAME
@@ -28,6 +28,7 @@ RECORDED = (
     ("system", "system", "--system"),
     ("video_frames", "video_frames", "--video-frames"),
     ("special_text", "special_text", "--special-text"),
+    ("loss_mask", "loss_mask", "--loss-mask"),
     ("missing_image_tag", "missing_image_tag", "--missing-image-tag"),
 )
 """Options that the manifest records: its member, the field of the configuration, and the name of the option."""
@@ -80,11 +81,12 @@ class Reuse:
         self.num_taken = sum(part.num_taken for part in parts)
         self.num_encoded = sum(part.num_encoded for part in parts)
         old = self.manifest
+        num_kept = self.num_taken - sum(part.num_duplicates for part in parts)
         self.is_unchanged = (
             self.is_of_this_release
             and tuple(sources[1]) == old.sources
             and sources[0].as_posix() == old.source_root
-            and self.num_taken == old.ledger.converted == sum(c.rows for c in plan.shard_counts)
+            and num_kept == old.ledger.converted == sum(c.rows for c in plan.shard_counts)
             and self._is_same_ledger(parts, state)
             and self._are_same_media(plan, state)
             and join_rejects(state.parts / REJECTS_NAME, state, parts).sha256 == old.files[REJECTS_NAME].sha256

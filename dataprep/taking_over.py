@@ -18,6 +18,7 @@ from dataprep.old_samples import OldSamples, Placed
 from dataprep.part_tables import PART_SCHEMA, Converted
 from dataprep.parts import SplitCounts
 from dataprep.plain.reader import Glance, PlainReader
+from dataprep.quick_layouts import LayoutMaker
 from dataprep.records import hash_row
 from dataprep.rules.base import CheckedRow, Level
 from dataprep.rules.measuring import lay_out_row
@@ -67,6 +68,7 @@ class Taker:
         self.old = old
         self._encoder = encoder
         self._exif = exif
+        self._maker = LayoutMaker(encoder.settings)
 
     def check(
         self, raws: Sequence[RawRow], checker: RowChecker, reader: PlainReader | None
@@ -125,7 +127,7 @@ class Taker:
         found = dict.fromkeys(f.code for f in sorted(row.findings, key=lambda f: f.severity.rank))
         if list(found) != [code for code in codes if not _is_of_tokens(code)]:
             return None
-        row.layout = lay_out_row(row, self._encoder, exif=self._exif)
+        row.layout = lay_out_row(row, self._encoder, exif=self._exif, maker=self._maker)
         if _placed(row) != self.old.images(number):
             return None
         return Taken(row.raw, row_hash, codes, number, row.images, row)

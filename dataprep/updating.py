@@ -152,6 +152,10 @@ def recorded_options(manifest: Manifest) -> dict[str, object]:
     options["max_num"] = manifest.max_num
     if manifest.ledger.rejected:
         options["on_bad"] = "skip"
+    if manifest.ledger.repaired:
+        options["fix"] = True
+    if manifest.ledger.duplicate:
+        options["drop_duplicates"] = True
     return options
 
 

@@ -12,7 +12,7 @@ import msgspec
 from dataprep.blocks import Block
 from dataprep.media.index import MediaFacts
 from dataprep.plain.checker import PlainChecker
-from dataprep.plain.checks import COVERED, RISKY, are_boxes_inside, objects_of
+from dataprep.plain.checks import COVERED, RISKY, are_boxes_inside, are_declared, objects_of
 from dataprep.plain.records import record_of, sources_of
 from dataprep.records import ANNOTATION, GroundedObject, hash_row
 from dataprep.rules.base import CheckedRow, Level, Rule
@@ -41,10 +41,15 @@ class _Values:
 
 def make_reader(path: str, checker: RowChecker) -> PlainReader | None:
     """Return a reader for a data file; None if some rule up to the level of media might speak about a plain row."""
+    return PlainReader(path, checker) if is_covered_for_plain(checker) else None
+
+
+def is_covered_for_plain(checker: RowChecker) -> bool:
+    """Whether a checker goes up to the level of media, and none of its rules up to there may speak of a plain row."""
     rules = [code for code in checker.severities if issubclass(RULES[code], Rule) and RULES[code].level in UP_TO_MEDIA]
     if not all(code in COVERED for code in rules) or not checker.levels >= UP_TO_MEDIA:
-        return None
-    return PlainReader(path, checker) if Level.PIXELS not in checker.levels else None
+        return False
+    return Level.PIXELS not in checker.levels
 
 
 class PlainReader(PlainChecker):
@@ -74,9 +79,10 @@ class PlainReader(PlainChecker):
         if ANNOTATION.encode() in text:
             odd_number = re.compile(b"")
         pairs = zip(raws, rows, strict=True)
-        return [None if row is None else self._glance(raw.text, row, odd_number) for raw, row in pairs]
+        return [None if row is None else self._glance(raw, row, odd_number) for raw, row in pairs]
 
-    def _glance(self, text: bytes, row: Any, odd_number: re.Pattern[bytes] | None) -> Glance | None:
+    def _glance(self, raw: RawRow, row: Any, odd_number: re.Pattern[bytes] | None) -> Glance | None:
+        text = raw.text
         if self._odd_tokens is not None and (b"\\u" in text or self._odd_tokens.search(text)):
             return None
         if odd_number is not None and odd_number.search(text):
@@ -87,6 +93,8 @@ class PlainReader(PlainChecker):
         if len(sizes) < len(known) or type(row.objects) is str:
             return None
         if row.objects and not are_boxes_inside(objects_of(row.objects) or [], sizes):
+            return None
+        if not are_declared(row, sizes):
             return None
         values = self._values
         values.has_fraction = False

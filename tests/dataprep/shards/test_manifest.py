@@ -85,6 +85,7 @@ def test_what_is_no_manifest_is_refused(text: str) -> None:
         ({"lengths": "x" * 99}, r"lengths is 'x+\.\.\., expected an object"),
         ({"new": 1}, "has 'new', which this release does not know"),
         ({"template": REMOVED}, "lacks 'template'"),
+        ({"loss_mask": "all"}, "the loss mask is 'all', expected one of answers, last-answer"),
         ({"media_mode": "both"}, "the media mode is 'both', expected one of embed, link"),
         ({"files": {}}, "files lists"),
         ({"media_shards": [{"file": "../x", "rows": 1, "bytes": 1, "sha256": ""}]}, "shard name '../x' is not of"),
