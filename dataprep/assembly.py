@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from dataprep.errors import SourceError
+from dataprep.old_samples import OldSamples
 from dataprep.parts import TRAIN_SPLIT, Part, SplitCounts
 from dataprep.planning import read_media_into
 from dataprep.shards.arrays import array_from_numpy, array_of
@@ -154,11 +155,11 @@ def read_part(path: Path) -> pa.Table:
         return pa.ipc.open_file(source).read_all()
 
 
-def write_shard(state: AssemblyState, task: MediaTask | SamplesTask) -> ShardFile:
-    """Write one shard of either kind."""
+def write_shard(state: AssemblyState, task: MediaTask | SamplesTask, old: OldSamples | None = None) -> ShardFile:
+    """Write one shard of either kind; ``old`` are the samples that parts take over."""
     if isinstance(task, MediaTask):
         return write_media_shard(state, task)
-    return write_samples_shard(state, task)
+    return write_samples_shard(state, task, old)
 
 
 def write_media_shard(state: AssemblyState, task: MediaTask) -> ShardFile:
@@ -201,12 +202,12 @@ def _embed(state: AssemblyState, batch: pa.RecordBatch) -> pa.RecordBatch:
     return batch.set_column(index, MEDIA_SCHEMA.field(index), data)
 
 
-def write_samples_shard(state: AssemblyState, task: SamplesTask) -> ShardFile:
+def write_samples_shard(state: AssemblyState, task: SamplesTask, old: OldSamples | None = None) -> ShardFile:
     """Write one samples shard."""
-    return write_arrow(state.out / samples_name(task.number), SAMPLES_SCHEMA, _samples_batches(state, task))
+    return write_arrow(state.out / samples_name(task.number), SAMPLES_SCHEMA, _samples_batches(state, task, old))
 
 
-def _samples_batches(state: AssemblyState, task: SamplesTask) -> Iterator[pa.RecordBatch]:
+def _samples_batches(state: AssemblyState, task: SamplesTask, old: OldSamples | None) -> Iterator[pa.RecordBatch]:
     for name, media in task.pieces:
         table = read_part(state.parts / f"{name}.samples")
         # Not the text itself: that imports pandas where it is installed.
@@ -214,19 +215,43 @@ def _samples_batches(state: AssemblyState, task: SamplesTask) -> Iterator[pa.Rec
         if not pc.all(chosen).as_py():
             table = table.filter(chosen)
         for batch in table.combine_chunks().to_batches():
-            yield _expand_ids(_renumber_media(batch, media), state.context_id)
+            yield _fill_ids(_renumber_media(batch, media), state.context_id, old)
 
 
-def _expand_ids(batch: pa.RecordBatch, context_id: int) -> pa.RecordBatch:
-    """Return the batch with its runs of context tokens written out."""
-    columns = [batch.column(name) for name in ("input_ids", "labels")]
-    starts = numbers(columns[0].offsets)
-    ids, labels = (numbers(column.values)[: starts[-1]] for column in columns)
-    ids, labels, offsets = expand_runs(ids, labels, starts, context_id=context_id)
-    for name, values in (("input_ids", ids), ("labels", labels)):
+def _fill_ids(batch: pa.RecordBatch, context_id: int, old: OldSamples | None) -> pa.RecordBatch:
+    """Return the batch with runs of context tokens written out, and with the ids that are taken over."""
+    taken = numbers(batch.column("taken"))
+    batch = batch.select(SAMPLES_SCHEMA.names)
+    pieces = []
+    ends = [*(np.flatnonzero(~_follows(taken)) + 1).tolist(), len(taken)]
+    for start, end in pairwise([0, *ends]):
+        if taken[start] < 0:
+            ids, labels, offsets = _flat_ids(batch.slice(start, end - start))
+            pieces.append(expand_runs(ids, labels, offsets, context_id=context_id))
+        else:
+            assert old is not None
+            pieces += [_flat_ids(piece) for piece in old.slices(int(taken[start]), end - start)]
+    shifts = np.cumsum([0, *(len(ids) for ids, _, _ in pieces)])
+    offsets = np.concatenate([[0], *(o[1:] + shift for (_, _, o), shift in zip(pieces, shifts, strict=False))])
+    for name, values in (("input_ids", [ids for ids, _, _ in pieces]), ("labels", [labels for _, labels, _ in pieces])):
         index = SAMPLES_SCHEMA.get_field_index(name)
-        batch = batch.set_column(index, SAMPLES_SCHEMA.field(index), id_lists(offsets, values))
+        joined = values[0] if len(values) == 1 else np.concatenate(values)
+        batch = batch.set_column(index, SAMPLES_SCHEMA.field(index), id_lists(offsets, joined))
     return batch
+
+
+def _follows(taken: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Tell of each row but the first whether it goes on where the one before it was taken from."""
+    before, after = taken[:-1], taken[1:]
+    is_same: NDArray[np.bool_] = np.where(before < 0, after < 0, after == before + 1)
+    return is_same
+
+
+def _flat_ids(batch: pa.RecordBatch) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
+    """Return ids, labels and where each row begins in them."""
+    offsets = numbers(batch.column("input_ids").offsets)
+    ids, labels = (numbers(batch.column(name).values)[offsets[0] : offsets[-1]] for name in ("input_ids", "labels"))
+    return ids, labels, offsets - offsets[0]
 
 
 def _renumber_media(batch: pa.RecordBatch, media: NDArray[np.int64]) -> pa.RecordBatch:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -22,6 +22,7 @@ from dataprep.cli_options import (
     AllowUrls,
     BoxStyle,
     Cache,
+    ConvertPaths,
     Exif,
     Format,
     ForModel,
@@ -37,7 +38,6 @@ from dataprep.cli_options import (
     ModelDir,
     NoCache,
     OnBad,
-    Paths,
     SpecialText,
     System,
     Truncation,
@@ -76,8 +76,20 @@ app.command(name="lint", cls=GroupedCommand)(lint_command)
 
 @app.command()
 def convert(
-    paths: Paths,
+    context: typer.Context,
     out: Annotated[Path, typer.Option(help="Shard directory to make.")],
+    paths: ConvertPaths = None,
+    update: Annotated[
+        bool, typer.Option("--update", help="Bring the shards in --out up to date; unchanged rows are taken over.")
+    ] = False,
+    append: Annotated[
+        bool,
+        typer.Option("--append", help="Add data files to the shards in --out, with the options of the shards."),
+    ] = False,
+    mix: Annotated[
+        list[str] | None,
+        typer.Option(help="Weight of a data file, such as a.jsonl=0.5; or a .toml or .json table; may be repeated."),
+    ] = None,
     for_model: ForModel = None,
     model: ModelDir = None,
     max_length: MaxLength = 4096,
@@ -122,18 +134,58 @@ def convert(
 ) -> None:
     """Turn data files into pre-tokenized Arrow shards that account for every row."""
     from dataprep.config import ConvertConfig
+    from dataprep.mixing import read_mix
 
-    config = ConvertConfig(
-        model_type=for_model, model=model, max_length=max_length, truncation=truncation, max_num=max_num,
-        loss_mask=loss_mask, media=media, media_root=media_root, system=system, box_style=box_style,
-        missing_image_tag=missing_image_tag, special_text=special_text, exif=exif, video_frames=video_frames,
-        media_timeout=media_timeout, on_bad=on_bad, max_bad_ratio=max_bad_ratio, fix=fix,
-        drop_duplicates=drop_duplicates,
-        split=tuple(split or ()) or None, split_like=split_like, split_by=split_by,
-        val=tuple(val or ()), allow_urls=allow_urls, allow_private_urls=allow_private_urls,
-        allow_outside_root=allow_outside_root, cache=cache, no_cache=no_cache, jobs=jobs,
-    )  # fmt: skip
-    _convert(paths, out, config, output)
+    options: dict[str, Any] = {
+        "model_type": for_model, "model": model, "max_length": max_length, "truncation": truncation,
+        "max_num": max_num, "media": media, "media_timeout": media_timeout,
+        "media_root": media_root, "system": system, "box_style": box_style, "missing_image_tag": missing_image_tag,
+        "special_text": special_text, "exif": exif, "video_frames": video_frames, "on_bad": on_bad,
+        "max_bad_ratio": max_bad_ratio, "split": tuple(split or ()) or None, "split_like": split_like,
+        "split_by": split_by, "val": tuple(val or ()), "allow_urls": allow_urls,
+        "allow_private_urls": allow_private_urls, "allow_outside_root": allow_outside_root, "cache": cache,
+        "no_cache": no_cache, "jobs": jobs, "loss_mask": loss_mask, "fix": fix,
+        "drop_duplicates": drop_duplicates, "mix": read_mix(mix or ()),
+    }  # fmt: skip
+    if update or append:
+        _update(paths or [], out, options, context, output, is_append=append)
+    else:
+        _convert(paths or [], out, ConvertConfig(**options), output)
+
+
+def _update(
+    paths: list[str], out: Path, options: dict[str, Any], context: typer.Context, output: str, *, is_append: bool
+) -> None:
+    from dataprep import updating
+    from dataprep.config import ConvertConfig
+    from dataprep.conversion import BadRowsError
+    from dataprep.errors import LongRowsError
+    from dataprep.reports.conversion import print_update, update_object
+    from dataprep.reports.progress import count_stages
+
+    recorded = updating.recorded_options(updating.open_manifest(out))
+    names = {"for_model" if name == "model_type" else name: name for name in recorded}
+    for parameter, name in names.items():
+        if not _is_given(context, parameter):
+            options[name] = recorded[name]
+    run = updating.append if is_append or not (paths or options["val"]) else updating.update
+    try:
+        with count_stages() as progress:
+            done = run(paths, out, ConvertConfig(**options), progress=progress)
+    except BadRowsError as error:
+        _refuse(error)
+    except LongRowsError as error:
+        _print_error(error)
+        raise typer.Exit(EXIT_FINDINGS) from error
+    if output == "json":
+        _print_json(update_object(done))
+    else:
+        print_update(done, str(out), _console())
+
+
+def _is_given(context: typer.Context, parameter: str) -> bool:
+    source = context.get_parameter_source(parameter)
+    return source is not None and source.name not in ("DEFAULT", "DEFAULT_MAP")
 
 
 def _convert(paths: list[str], out: Path, config: ConvertConfig, output: str) -> None:

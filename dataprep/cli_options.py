@@ -46,6 +46,10 @@ Paths = Annotated[
         help="Data files (.jsonl, .json, .gz, .zst), folders of them, or InternVL meta files; - is standard input."
     ),
 ]
+ConvertPaths = Annotated[
+    list[str] | None,
+    typer.Argument(help="Data files (.jsonl, .json, .gz, .zst) or folders of them; FILE#N takes N rows of a file."),
+]
 ForModel = Annotated[
     str | None,
     typer.Option("--for", "--model-type", help="Model type, such as internvl2-8b.", autocompletion=complete_model_type),

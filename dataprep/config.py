@@ -27,6 +27,9 @@ FAIL_ON = ("error", "warning", "info", "never")
 """Values of ``--fail-on``."""
 
 
+MOST_WEIGHT = 1000
+
+
 class FileRoot(NamedTuple):
     """A data file with a media root of its own, and the meta file that says so; None for a mended copy."""
 
@@ -211,11 +214,16 @@ class ConvertConfig(RowConfig):
     """Leave out rows that say what an earlier row says, about the same media."""
     val: tuple[str, ...] = ()
     """Data files whose rows make the split ``val``."""
+    mix: tuple[tuple[str, float], ...] = ()
+    """Pairs of a data file and its weight: 0.5 takes half of its rows, 2 takes each of them twice."""
     jobs: int = 1
     """Number of worker processes."""
 
     def __post_init__(self) -> None:
         RowConfig.__post_init__(self)
+        for path, weight in self.mix:
+            if not 0 < weight <= MOST_WEIGHT:
+                raise ConfigError(f"--mix {path}={weight:g}: a weight is more than 0 and at most {MOST_WEIGHT:,}")
         if not 0 <= self.max_bad_ratio <= 1:
             raise ConfigError(f"--max-bad-ratio is {self.max_bad_ratio}, it must be between 0 and 1")
         if not self.parse_splits() and self.split_like is not None:

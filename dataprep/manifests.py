@@ -127,11 +127,13 @@ def _ledger_totals(parts: Sequence[Part]) -> LedgerTotals:
     num_rejected = sum(part.num_rejected for part in parts)
     num_repaired = sum(part.num_repaired for part in parts)
     num_duplicates = sum(part.num_duplicates for part in parts)
+    num_unsampled = sum(part.num_unsampled for part in parts)
     return LedgerTotals(
         rows_in=num_rows,
-        converted=num_rows - num_rejected - num_repaired - num_duplicates,
+        converted=num_rows - num_rejected - num_repaired - num_duplicates - num_unsampled,
         repaired=num_repaired,
         rejected=num_rejected,
         duplicate=num_duplicates,
+        unsampled=num_unsampled,
         by_code=dict(sorted(by_code.items())),
     )

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+import pyarrow as pa
+
 from dataprep import __version__
 from dataprep.config import ConvertConfig
 from dataprep.encode import Encoder
@@ -21,11 +23,13 @@ from dataprep.fixing import mend_checked, safe_fixes
 from dataprep.media.index import MediaFacts
 from dataprep.media.isolation import decode_frames
 from dataprep.media.video import PYAV, frame_to_png
-from dataprep.part_tables import Converted, samples_table
-from dataprep.parts import Chunk, Part, SplitCounts, load_part, store_part
+from dataprep.old_samples import OldSamples
+from dataprep.part_tables import PART_SCHEMA, Converted, samples_table
+from dataprep.parts import NO_SPLIT, Chunk, Part, SplitCounts, load_part, store_part
 from dataprep.plain.acceptance import without_collections
 from dataprep.plain.reader import PlainReader, make_reader
 from dataprep.records import hash_row, hash_text
+from dataprep.row_hashes import hash_raw
 from dataprep.rules.base import CheckedRow, Shortening
 from dataprep.rules.duplicates.row_bridges_splits import RowBridgesSplits
 from dataprep.rules.runner import FOR_CONVERSION, CheckerRecipe, CheckerSet
@@ -38,7 +42,7 @@ from dataprep.shards.format import (
     MEDIA_BATCH_ROWS,
     MEDIA_SCHEMA,
     REPAIRED,
-    SAMPLES_SCHEMA,
+    UNSAMPLED,
     content_hash,
 )
 from dataprep.shards.repairs import SHORTENED, Repair, write_repairs
@@ -46,6 +50,7 @@ from dataprep.shards.samples import LedgerRow, Media, Reject, RejectFinding
 from dataprep.shards.writer import ShardFile, ledger_batch, media_batch, write_arrow, write_rejects
 from dataprep.sources import RawRow
 from dataprep.split_sides import BRIDGE
+from dataprep.taking_over import Taken, TakenSample, Taker, join_samples
 
 _MOST_FILES = 50_000
 
@@ -61,11 +66,13 @@ class PlanRecipe:
         config: The options.
         folder: Where parts are kept.
         media_base: Folder that stored media paths are relative to.
+        old: Shard directory that unchanged rows are taken over from; None encodes all rows.
     """
 
     config: ConvertConfig
     folder: Path
     media_base: Path
+    old: Path | None = None
 
     def __call__(self) -> Planner:
         """Load the tokenizer and make a planner."""
@@ -83,14 +90,18 @@ class Planner:
         self.encoder: Encoder = checkers.encoder
         self.media_files: dict[str, tuple[MediaKey, Media]] = {}
         self._readers: dict[str, PlainReader | None] = {}
+        old = None if recipe.old is None else OldSamples(recipe.old)
+        self.taker = None if old is None else Taker(old, self.encoder, exif=self.config.exif)
 
-    def check(self, rows: Sequence[RawRow]) -> list[CheckedRow]:
+    def check(self, rows: Sequence[RawRow]) -> Sequence[CheckedRow | Taken]:
         """Check rows of one data file: those that are plain fast, the others by the rules."""
         path = rows[0].location.path
         checker = self.checkers.for_file(path)
         if path not in self._readers:
             self._readers[path] = make_reader(path, checker)
         reader = self._readers[path]
+        if self.taker is not None:
+            return self.taker.check(rows, checker, reader)
         return checker.check_all(rows, () if reader is None else reader.read(rows))
 
     def repair(self, row: CheckedRow) -> tuple[CheckedRow, tuple[str, ...]]:
@@ -114,9 +125,11 @@ class Planner:
         plain = replace(
             self.config, jobs=1, on_bad="error", max_bad_ratio=0.0, val=(), cache=None, no_cache=False, media_timeout=60
         )
-        plain = replace(plain, drop_duplicates=False)
+        plain = replace(plain, drop_duplicates=False, mix=())
         options = asdict(plain)
         facts = [__version__, self.encoder.tokenizer.fingerprint, str(self.encoder.settings.tiles), str(options)]
+        if self.taker is not None:
+            facts.append(self.taker.old.checksum)
         digest = hashlib.sha256("\0".join([*facts, chunk.source, *chunk.splits]).encode())
         for row in chunk.rows:
             digest.update(f"\0{row.location.line}\0{row.starts_with_bom}\0".encode() + row.text)
@@ -168,9 +181,17 @@ def plan_chunk(planner: Planner, chunk: Chunk) -> Part:
         return stored
     builder = PartBuilder(planner, chunk, name)
     with without_collections():
-        checked = planner.check(chunk.rows)
-        for row, split in zip(checked, chunk.splits, strict=True):
-            builder.note_media(row)
+        drawn = [row for row, split in zip(chunk.rows, chunk.splits, strict=True) if split != NO_SPLIT]
+        checked = iter(planner.check(drawn) if drawn else ())
+        for raw, split in zip(chunk.rows, chunk.splits, strict=True):
+            if split == NO_SPLIT:
+                builder.leave_out(raw)
+                continue
+            row = next(checked)
+            if isinstance(row, Taken):
+                builder.take_over(row, split)
+                continue
+            builder.note_media(*row.images, *row.videos)
             builder.add(*(planner.repair(row) if planner.config.fix else (row, ())), split)
         part = builder.write()
     planner.checkers.remember()
@@ -201,7 +222,8 @@ class PartBuilder:
         self.chunk = chunk
         self.name = name
         self.media = _MediaTable()
-        self.converted: list[Converted] = []
+        self.converted: list[Converted | TakenSample] = []
+        self.num_encoded = 0
         self.ledger: list[LedgerRow] = []
         self.rejects: list[Reject] = []
         self.repairs: list[Repair] = []
@@ -212,9 +234,9 @@ class PartBuilder:
         self.lacks_media = False
         self.files: dict[str, str] = {}
 
-    def note_media(self, row: CheckedRow) -> None:
+    def note_media(self, *media: MediaFacts) -> None:
         """Remember the files that what becomes of a row depends on."""
-        for facts in (*row.images, *row.videos):
+        for facts in media:
             self.lacks_media |= facts.error is not None
             if facts.file is not None:
                 self.media_paths[facts.file] = None
@@ -229,7 +251,8 @@ class PartBuilder:
         """
         row_hash = hash_checked(row)
         if repairs:
-            self.note_media(row)
+            self.note_media(*row.images, *row.videos)
+        self.num_encoded += row.num_tokens is not None
         numbers: list[int] = []
         split = row.record.split or split if row.record is not None else split
         if BRIDGE in split and not row.has_errors:
@@ -240,8 +263,7 @@ class PartBuilder:
             except MediaError as error:
                 row.findings.insert(0, _undecodable(row, error))
         codes = tuple(dict.fromkeys([*repairs, *(finding.code for finding in row.findings)]))
-        for code in codes:
-            self.by_code[code] = self.by_code.get(code, 0) + 1
+        self._count(codes)
         if row.has_errors:
             self._reject(row, row_hash, codes)
             return
@@ -259,6 +281,41 @@ class PartBuilder:
         self.repairs.append(
             Repair(self.chunk.source, line, digest, SHORTENED, done.policy, done.before, done.after, message)
         )
+
+    def take_over(self, taken: Taken, split: str) -> None:
+        """Take a row in whose sample is known from older shards."""
+        if BRIDGE in split:
+            self._check_anew(taken, split)
+            return
+        row = taken.row
+        if row is not None and row.record is not None:
+            split = row.record.split or split
+        try:
+            if row is not None:
+                self.note_media(*row.images, *row.videos)
+                numbers = self._place_media(row)
+            else:
+                self.note_media(*taken.images)
+                numbers = [self.media.add(*self._image_media(facts)) for facts in taken.images]
+        except MediaError:  # a video whose frames cannot be read any more: what is found is told as ever
+            self._check_anew(taken, split)
+            return
+        self._count(taken.codes)
+        line = taken.raw.location.line
+        self.ledger.append(LedgerRow(self.chunk.source, line, taken.row_hash, "converted", taken.codes, split))
+        self.converted.append(TakenSample(taken, numbers, split))
+
+    def _check_anew(self, taken: Taken, split: str) -> None:
+        checker = self.planner.checkers.for_file(taken.raw.location.path)
+        self.add(checker.check(taken.raw), (), split)
+
+    def leave_out(self, raw: RawRow) -> None:
+        """Account for a row that was not drawn."""
+        self.ledger.append(LedgerRow(self.chunk.source, raw.location.line, hash_raw(raw), UNSAMPLED, ()))
+
+    def _count(self, codes: tuple[str, ...]) -> None:
+        for code in codes:
+            self.by_code[code] = self.by_code.get(code, 0) + 1
 
     def _reject(self, row: CheckedRow, row_hash: bytes, codes: tuple[str, ...]) -> None:
         line = row.raw.location.line
@@ -345,14 +402,10 @@ class PartBuilder:
     def write(self) -> Part:
         """Write the part's files and return what there is to know of it."""
         stem = self.planner.recipe.folder / self.name
-        splits: dict[str, SplitCounts] = {}
-        samples = []
-        if self.converted:
-            batch, splits = samples_table(self.converted, self.planner.encoder, self.chunk.source)
-            samples.append(batch)
+        samples, splits = self._join_samples()
         rows = self.media.rows
         written = [
-            write_at_once(stem.with_suffix(".samples"), SAMPLES_SCHEMA, samples),
+            write_at_once(stem.with_suffix(".samples"), PART_SCHEMA, samples),
             self._write_media(stem.with_suffix(".media")),
             write_at_once(stem.with_suffix(".ledger"), LEDGER_SCHEMA, [ledger_batch(self.ledger)]),
             write_rejects(stem.with_suffix(".rejects"), self.rejects, is_durable=False),
@@ -373,7 +426,21 @@ class PartBuilder:
             num_repaired=self.num_repaired,
             num_duplicates=self.num_duplicates,
             num_shortened=len(self.repairs),
+            num_taken=sum(isinstance(entry, TakenSample) for entry in self.converted),
+            num_encoded=self.num_encoded,
+            num_unsampled=sum(entry.outcome == UNSAMPLED for entry in self.ledger),
         )
+
+    def _join_samples(self) -> tuple[list[pa.RecordBatch], dict[str, SplitCounts]]:
+        if not self.converted:
+            return [], {}
+        encoder, taker, source = self.planner.encoder, self.planner.taker, self.chunk.source
+        fresh = [entry for entry in self.converted if isinstance(entry, Converted)]
+        batch, splits = samples_table(fresh, encoder, source) if fresh else (None, {})
+        if taker is None or len(fresh) == len(self.converted):
+            return [batch], splits
+        batch, splits = join_samples(self.converted, batch, old=taker.old, source=source)
+        return [batch], splits
 
     def _write_media(self, path: Path) -> ShardFile:
         rows = self.media.rows

@@ -7,7 +7,7 @@ from typing import Any
 
 from dataprep.reports.visible import plain
 from dataprep.rules.table import RULES
-from dataprep.shards.format import KIND_FRAME, OUTCOMES
+from dataprep.shards.format import KIND_FRAME
 from dataprep.shards.ledger import LedgerEntry, LedgerReport
 from dataprep.shards.samples import Media, SampleImage
 from dataprep.shards.stories import RowStory
@@ -97,7 +97,7 @@ def ledger_lines(report: LedgerReport) -> Iterator[str]:
 
 
 def _sum(rows: int, outcomes: dict[str, int]) -> str:
-    return f"{rows:,} rows in = " + " + ".join(f"{outcomes[outcome]:,} {outcome}" for outcome in OUTCOMES)
+    return f"{rows:,} rows in = " + " + ".join(f"{count:,} {outcome}" for outcome, count in outcomes.items())
 
 
 def _name(code: str) -> str:

@@ -87,7 +87,7 @@ class RowChecker:
             plain: For each row, if given, what it is up to the level of media if no rule speaks about it there.
         """
         taken = plain or [None] * len(raws)
-        rows = [row or self._check_untokenized(raw) for raw, row in zip(raws, taken, strict=True)]
+        rows = [row or self.check_untokenized(raw) for raw, row in zip(raws, taken, strict=True)]
         if self._encoder is not None and Level.TOKENS in self.levels:
             from dataprep.rules.measuring import QUIET_RULES, is_quiet, measure
 
@@ -119,7 +119,8 @@ class RowChecker:
             if context.finds_remedies:
                 row.remedies = remedies(row, encoder, limit=limit, exif=exif)
 
-    def _check_untokenized(self, raw: RawRow) -> CheckedRow:
+    def check_untokenized(self, raw: RawRow) -> CheckedRow:
+        """Return a row checked up to the level of pixels, as far as this checker goes."""
         row = CheckedRow(raw)
         row.value, row.parse_problem = parse_row(raw)
         if row.value is not None and row.parse_problem is None:

@@ -44,7 +44,8 @@ CONVERTED = "converted"
 REPAIRED = "repaired"
 REJECTED = "rejected"
 DUPLICATE = "duplicate"
-OUTCOMES = (CONVERTED, REPAIRED, REJECTED, DUPLICATE)
+UNSAMPLED = "unsampled"
+OUTCOMES = (CONVERTED, REPAIRED, REJECTED, DUPLICATE, UNSAMPLED)
 SAMPLE_OUTCOMES = (CONVERTED, REPAIRED)
 """The outcomes of rows that became a sample."""
 

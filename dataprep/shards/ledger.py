@@ -26,6 +26,7 @@ from dataprep.shards.format import (
     REPAIRED,
     REPAIRS_NAME,
     SAMPLE_OUTCOMES,
+    UNSAMPLED,
 )
 from dataprep.shards.manifest import Manifest, read_manifest
 from dataprep.shards.verify_ledger import check_totals
@@ -38,7 +39,7 @@ class SourceAccount:
     Attributes:
         path: The file, relative to the manifest's source root.
         rows: Rows that the ledger has of it.
-        outcomes: Rows by outcome; every outcome is there.
+        outcomes: Rows by outcome; every outcome is there, ``unsampled`` only where there are such rows.
         codes: Rows by (outcome, rule code); a row counts under each of its codes.
     """
 
@@ -64,8 +65,8 @@ class LedgerReport:
 
     @property
     def outcomes(self) -> dict[str, int]:
-        """Rows by outcome over all sources."""
-        return {outcome: sum(source.outcomes[outcome] for source in self.sources) for outcome in OUTCOMES}
+        """Rows by outcome over all sources; ``unsampled`` only where there are such rows."""
+        return _named({outcome: sum(s.outcomes.get(outcome, 0) for s in self.sources) for outcome in OUTCOMES})
 
     @property
     def codes(self) -> dict[tuple[str, str], int]:
@@ -89,7 +90,7 @@ class LedgerEntry:
         source_file: The data file, relative to the manifest's source root.
         source_line: 1-based line in it.
         row_hash: 16 bytes, of the canonical row.
-        outcome: ``converted``, ``repaired``, ``rejected`` or ``duplicate``.
+        outcome: ``converted``, ``repaired``, ``rejected``, ``duplicate`` or ``unsampled``.
         codes: Codes of the rules that found something.
         split: Split of the sample; empty where there is none.
         shard: Index of the samples shard; -1 where there is no sample.
@@ -224,7 +225,7 @@ class _Counts:
         return tuple(self._source(name) for name in names)
 
     def _source(self, name: str) -> SourceAccount:
-        outcomes = {outcome: self._outcomes[name, outcome] for outcome in OUTCOMES}
+        outcomes = _named({outcome: self._outcomes[name, outcome] for outcome in OUTCOMES})
         codes = {(outcome, code): count for (file, outcome, code), count in self._codes.items() if file == name}
         rows = sum(count for (file, _), count in self._outcomes.items() if file == name)
         return SourceAccount(name, rows, outcomes, codes)
@@ -259,6 +260,11 @@ class _Counts:
         if placed != kept:
             problems.append(f"{placed:,} rows have a place in a shard, {kept:,} became a sample")
         return problems
+
+
+def _named(outcomes: dict[str, int]) -> dict[str, int]:
+    # Most shards are made of all rows, and then there is nothing to say about a choice.
+    return {name: count for name, count in outcomes.items() if count or name != UNSAMPLED}
 
 
 def _count(counter: Counter[Any], table: pa.Table) -> None:

@@ -48,6 +48,23 @@ def hold_folder(folder: Path, out: Path) -> Iterator[None]:
         os.close(run)
 
 
+@contextmanager
+def hold_directory(directory: Path) -> Iterator[None]:
+    """Hold a finished shard directory while it is being replaced.
+
+    Raises:
+        ConfigError: If another run holds it, or has just replaced it.
+    """
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        is_held = _lock(descriptor, fcntl.LOCK_EX)
+        if not is_held or not os.path.samestat(os.fstat(descriptor), directory.stat()):
+            raise ConfigError(f"{directory} is being written by another run; wait for its end")
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def _wait_for_workers(folder: Path, out: Path) -> None:
     workers = _open(folder / WORKER_LOCK)
     try:

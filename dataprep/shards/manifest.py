@@ -37,13 +37,19 @@ from dataprep.shards.typed_json import OPTIONAL, JsonTypeError, from_object, to_
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SourceEntry:
-    """One input file: path relative to the source root, SHA-256, size, number of rows, split it was given for."""
+    """One input file: path relative to the source root, SHA-256, size, number of rows, split it was given for.
+
+    ``rows`` counts a row as often as it was read. ``sample`` and ``weight`` say how many rows were asked for, where not
+    all of them once: a number, or a multiple of those that there are.
+    """
 
     path: str
     sha256: str
     bytes: int
     rows: int
     split: str
+    sample: int | None = field(default=None, metadata=OPTIONAL)
+    weight: float | None = field(default=None, metadata=OPTIONAL)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -144,6 +150,7 @@ class LedgerTotals:
     rejected: int
     duplicate: int
     by_code: dict[str, int]
+    unsampled: int = field(default=0, metadata=OPTIONAL)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -60,7 +60,7 @@ def check_totals(manifest: Manifest) -> list[str]:
     """Check that the manifest's own numbers of rows add up; returns the problems."""
     ledger = manifest.ledger
     problems = []
-    outcomes = ledger.converted + ledger.repaired + ledger.rejected + ledger.duplicate
+    outcomes = ledger.converted + ledger.repaired + ledger.rejected + ledger.duplicate + ledger.unsampled
     if outcomes != ledger.rows_in:
         problems.append(f"the outcomes add up to {outcomes:,} rows, rows_in is {ledger.rows_in:,}")
     sources = sum(source.rows for source in manifest.sources)
@@ -83,6 +83,7 @@ def _totals(ledger: pa.Table) -> LedgerTotals:
         repaired=outcomes["repaired"],
         rejected=outcomes["rejected"],
         duplicate=outcomes["duplicate"],
+        unsampled=outcomes["unsampled"],
         by_code={pair["values"]: pair["counts"] for pair in pairs},
     )
 
