@@ -8,14 +8,14 @@ import pickle
 import pytest
 
 from dataprep import errors
-from dataprep.errors import DataprepError, MediaError, RuleCrash
+from dataprep.errors import ContractError, DataprepError, MediaError, RuleCrash
 
 CLASSES = [cls for _, cls in inspect.getmembers(errors, inspect.isclass) if issubclass(cls, DataprepError)]
 
 
 def make(cls: type[DataprepError]) -> DataprepError:
-    count = {MediaError: 3, RuleCrash: 2}.get(cls, 1)
-    return cls(*["a", "b", "c"][:count])
+    count = {ContractError: 4, MediaError: 3, RuleCrash: 2}.get(cls, 1)
+    return cls(*["a", "b", "c", "d"][:count])
 
 
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
