@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -21,6 +20,7 @@ from dataprep.cli_options import (
     AllowUrls,
     BoxStyle,
     Cache,
+    Engine,
     Exif,
     Format,
     ForModel,
@@ -35,8 +35,11 @@ from dataprep.cli_options import (
     NoCache,
     OnBad,
     Paths,
+    RayAddress,
+    ShardDir,
     SpecialText,
     System,
+    WorkDir,
     complete_rule,
 )
 from dataprep.cli_shards import diff_command, ledger_command
@@ -72,7 +75,7 @@ app.command(name="lint", cls=GroupedCommand)(lint_command)
 @app.command()
 def convert(
     paths: Paths,
-    out: Annotated[Path, typer.Option(help="Shard directory to make.")],
+    out: Annotated[str, typer.Option(help="Shard directory to make: a folder, or a URI such as s3://bucket/folder.")],
     for_model: ForModel = None,
     model: ModelDir = None,
     max_length: MaxLength = 4096,
@@ -95,6 +98,9 @@ def convert(
     cache: Cache = None,
     no_cache: NoCache = False,
     jobs: Jobs = 1,
+    engine: Engine = "local",
+    ray_address: RayAddress = None,
+    work_dir: WorkDir = None,
     output: Format = "text",
 ) -> None:
     """Turn data files into pre-tokenized Arrow shards that account for every row."""
@@ -106,12 +112,12 @@ def convert(
         special_text=special_text, exif=exif, video_frames=video_frames, on_bad=on_bad,
         max_bad_ratio=max_bad_ratio, split=split, val=tuple(val or ()), allow_urls=allow_urls,
         allow_private_urls=allow_private_urls, allow_outside_root=allow_outside_root, cache=cache,
-        no_cache=no_cache, jobs=jobs,
+        no_cache=no_cache, jobs=jobs, engine=engine, ray_address=ray_address, work_dir=work_dir,
     )  # fmt: skip
     _convert(paths, out, config, output)
 
 
-def _convert(paths: list[str], out: Path, config: ConvertConfig, output: str) -> None:
+def _convert(paths: list[str], out: str, config: ConvertConfig, output: str) -> None:
     from dataprep.conversion import BadRowsError
     from dataprep.conversion import convert as run_convert
     from dataprep.reports.conversion import print_conversion
@@ -125,7 +131,7 @@ def _convert(paths: list[str], out: Path, config: ConvertConfig, output: str) ->
     if output == "json":
         _print_json(manifest.to_json())
     else:
-        print_conversion(manifest, str(out), _console())
+        print_conversion(manifest, out, _console())
 
 
 def _refuse(error: BadRowsError) -> None:
@@ -138,7 +144,7 @@ def _refuse(error: BadRowsError) -> None:
 
 @app.command()
 def verify(
-    directory: Annotated[Path, typer.Argument(help="Shard directory.")],
+    directory: ShardDir,
     output: Format = "text",
 ) -> None:
     """Check every file of a shard directory against its manifest, and the rows against each other."""

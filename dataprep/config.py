@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dataprep.errors import ConfigError
@@ -14,6 +14,7 @@ _CHOICES = {
     "exif": ("ignore", "apply"),
     "media": ("embed", "link"),
     "on_bad": ("error", "skip"),
+    "engine": ("local", "ray"),
 }
 FORMATS = ("text", "concise", "json", "jsonl", "github", "sarif", "junit", "html", "drops", "annotated")
 """Formats of a lint report."""
@@ -182,12 +183,24 @@ class ConvertConfig(RowConfig):
     """Data files whose rows make the split ``val``."""
     jobs: int = 1
     """Number of worker processes."""
+    engine: str = "local"
+    """``local`` works in processes of this machine, ``ray`` on a Ray cluster."""
+    ray_address: str | None = None
+    """Address of the Ray cluster; None joins the one that Ray finds, or starts one on this machine."""
+    work_dir: Path | None = None
+    """Folder for the parts of a conversion into a store; None is the user's caches."""
 
     def __post_init__(self) -> None:
         RowConfig.__post_init__(self)
+        if self.ray_address is not None and self.engine != "ray":
+            raise ConfigError(f"--ray-address {self.ray_address} is for a Ray cluster; add --engine ray")
         if not 0 <= self.max_bad_ratio <= 1:
             raise ConfigError(f"--max-bad-ratio is {self.max_bad_ratio}, it must be between 0 and 1")
         self.parse_split()
+
+    def on_one_machine(self) -> ConvertConfig:
+        """Return the options without those that say how and where the work is done, which change no byte."""
+        return replace(self, jobs=1, engine="local", ray_address=None, work_dir=None)
 
     def parse_split(self) -> tuple[str, float] | None:
         """Return name and share of the split to draw, or None.

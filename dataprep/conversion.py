@@ -12,6 +12,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import islice, repeat
@@ -36,15 +37,18 @@ from dataprep.data_files import expand_paths
 from dataprep.encode import Encoder
 from dataprep.errors import ConfigError, DataprepError, SourceError
 from dataprep.manifests import build_manifest
+from dataprep.media.cache import default_folder
 from dataprep.parts import TRAIN_SPLIT, VAL_SPLIT, Chunk, Part
 from dataprep.planning import Planner, PlanRecipe, plan_chunk
-from dataprep.pool import Pool, open_pool
+from dataprep.pool import Engine, open_pool
 from dataprep.rules.measuring import make_encoder_from
 from dataprep.rules.runner import media_root_of
 from dataprep.shards.atomic import atomic_file
 from dataprep.shards.format import LEDGER_NAME, MANIFEST_NAME, REJECTS_NAME
 from dataprep.shards.locking import build_in_worker, hold_folder
 from dataprep.shards.manifest import Manifest, SourceEntry, read_manifest, write_manifest
+from dataprep.shards.remote_folder import check_remote_folder, confirm_hold, hold_remote_folder, work_folder_of
+from dataprep.shards.storage import Place, RemotePath, to_place
 from dataprep.shards.writer import ShardFile
 from dataprep.sources import read_rows
 from dataprep.splitting import draw_splits
@@ -104,7 +108,7 @@ class _Source:
 
 def convert(
     paths: list[str],
-    out: str | Path,
+    out: str | Place,
     config: ConvertConfig,
     *,
     progress: Progress = lambda stage, done, total: None,
@@ -113,7 +117,7 @@ def convert(
 
     Args:
         paths: Data files or folders of them.
-        out: The directory to make; it must not hold anything else.
+        out: The directory to make, or its URI in a store; it must not hold anything else.
         config: How to convert.
         progress: Told how far each stage is.
 
@@ -124,16 +128,19 @@ def convert(
         BadRowsError: If more rows are bad than ``on_bad`` and ``max_bad_ratio`` accept.
         DataprepError: If an input cannot be read, an option cannot be used or the disk is full.
     """
-    out = Path(out)
-    _check_names(out, *paths, *config.val, config.media_root or "", config.model or "")
+    out = to_place(out)
+    _check_names(
+        *([out] if isinstance(out, Path) else []), *paths, *config.val, config.media_root or "", config.model or ""
+    )
     encoder = make_encoder_from(config)
     sources, source_root = _list_sources(expand_paths(paths), expand_paths(list(config.val)))
     media_base = _common_folder([media_root_of(source.path, config) for source in sources])
-    finished = _finish_killed_run(out, sources, config, encoder)
+    parts_folder = _parts_folder(out, config)
+    finished = _finish_killed_run(out, parts_folder, sources, config=config, encoder=encoder)
     if finished is not None:
         return finished
-    parts_folder = _prepare_folder(out)
-    with hold_folder(parts_folder, out):
+    _prepare_folder(out, parts_folder)
+    with hold_folder(parts_folder, out), hold_remote_folder(out, parts_folder):
         _refuse_complete(out)  # another run may have ended meanwhile
         state = AssemblyState(parts_folder, out, media_base, encoder.tokenizer.context_id)
         return _run(state, sources, source_root, config=config, encoder=encoder, progress=progress)
@@ -150,7 +157,7 @@ def _run(
 ) -> Manifest:
     recipe = PlanRecipe(config, state.parts, state.media_base)
     reader = _SourceReader(sources, _draw(sources, config), progress)
-    with open_pool(build=_build_of(recipe, state.parts, config.jobs), jobs=config.jobs) as pool:
+    with _open_engine(recipe, state, sources) as pool:
         parts = list(pool.run_ordered(plan_chunk, reader.chunks()))
         _refuse_bad_rows(parts, config)
         plan = plan_shards(parts)
@@ -159,9 +166,35 @@ def _run(
     manifest = build_manifest(state, plan, parts, config=config, encoder=encoder, sources=listed, written=written)
     with atomic_file(state.parts / FINISHED_NAME) as file:
         file.write(_run_key(reader.entries, config, encoder).encode())
+    confirm_hold(state.out, state.parts)
     write_manifest(state.out, manifest)
     _remove_parts(state.parts)
     return manifest
+
+
+def _parts_folder(out: Place, config: ConvertConfig) -> Path:
+    """Return where parts are kept: in the output folder, or for one in a store in a work folder on a disk."""
+    if isinstance(out, Path):
+        if config.work_dir is not None:
+            raise ConfigError(f"--work-dir is for an --out in a store; {out} is a folder and keeps its parts itself")
+        return out / PARTS_FOLDER
+    base = default_folder() if config.work_dir is None else config.work_dir
+    if base is None:
+        raise ConfigError(f"there is no home folder to keep the parts of {out} in; name one with --work-dir")
+    return work_folder_of(out, base.resolve() / "work" if config.work_dir is None else base.resolve())
+
+
+def _open_engine(
+    recipe: PlanRecipe, state: AssemblyState, sources: Sequence[_Source]
+) -> AbstractContextManager[Engine]:
+    """Return what runs the tasks: processes of this machine, or workers of a Ray cluster."""
+    config = recipe.config
+    if config.engine == "ray":
+        from dataprep.ray_engine import open_ray
+
+        shared = [source.path for source in sources]
+        return open_ray(build=recipe, jobs=config.jobs, address=config.ray_address, folder=state.parts, shared=shared)
+    return open_pool(build=_build_of(recipe, state.parts, config.jobs), jobs=config.jobs)
 
 
 def _build_of(build: Callable[[], State], folder: Path, jobs: int) -> Callable[[], State]:
@@ -170,12 +203,12 @@ def _build_of(build: Callable[[], State], folder: Path, jobs: int) -> Callable[[
 
 
 def _finish_killed_run(
-    out: Path, sources: Sequence[_Source], config: ConvertConfig, encoder: Encoder
+    out: Place, parts: Path, sources: Sequence[_Source], *, config: ConvertConfig, encoder: Encoder
 ) -> Manifest | None:
     """Clean up after a run of the same inputs and options that was killed behind its manifest; None for any other."""
-    marker = out / PARTS_FOLDER / FINISHED_NAME
+    marker = parts / FINISHED_NAME
     try:
-        if not (out / MANIFEST_NAME).is_file() or not marker.is_file():
+        if not marker.is_file() or not (out / MANIFEST_NAME).is_file():
             return None
     except OSError:  # a name that cannot be: said where the folder is made
         return None
@@ -190,7 +223,7 @@ def _finish_killed_run(
 
 def _run_key(entries: Sequence[SourceEntry], config: ConvertConfig, encoder: Encoder) -> str:
     """Return a hash of all that decides about the files of a run, but for its media."""
-    options = str(asdict(replace(config, jobs=1, on_bad="error", max_bad_ratio=0.0)))
+    options = str(asdict(replace(config.on_one_machine(), on_bad="error", max_bad_ratio=0.0)))
     facts = [__version__, encoder.tokenizer.fingerprint, options, *map(str, entries)]
     return hashlib.sha256("\0".join(facts).encode()).hexdigest()
 
@@ -238,20 +271,23 @@ def _common_folder(folders: Sequence[Path]) -> Path:
     return Path(os.path.commonpath([folder.resolve() for folder in folders]))
 
 
-def _prepare_folder(out: Path) -> Path:
+def _prepare_folder(out: Place, parts: Path) -> None:
     """Make the output folder, or make sure that it holds nothing but an unfinished conversion."""
-    parts = out / PARTS_FOLDER
     try:
+        if isinstance(out, RemotePath):
+            parts.mkdir(parents=True, exist_ok=True)
+            check_remote_folder(out, parts)
+            return
         _refuse_complete(out)
         if out.exists() and not parts.exists() and any(out.iterdir()):
             raise ConfigError(f"{out} holds something else; choose an empty or new folder for --out")
         parts.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(f"{out} cannot be used for output ({error.strerror}); choose another --out") from error
-    return parts
+        place, option = (out, "--out") if isinstance(out, Path) else (parts, "--work-dir")
+        raise ConfigError(f"{place} cannot be used for output ({error.strerror}); choose another {option}") from error
 
 
-def _refuse_complete(out: Path) -> None:
+def _refuse_complete(out: Place) -> None:
     if (out / MANIFEST_NAME).exists():
         raise ConfigError(f"{out} already holds complete shards; choose another --out, or remove it first")
 
@@ -323,7 +359,7 @@ def _refuse_bad_rows(parts: Sequence[Part], config: ConvertConfig) -> None:
 
 
 def _write_shards(
-    state: AssemblyState, plan: ShardPlan, parts: Sequence[Part], *, pool: Pool, progress: Progress
+    state: AssemblyState, plan: ShardPlan, parts: Sequence[Part], *, pool: Engine, progress: Progress
 ) -> WrittenFiles:
     _clean(state.out)
     tasks: list[MediaTask | SamplesTask] = [*plan.media, *plan.samples]
@@ -343,7 +379,7 @@ def _write_shard(planner: Planner, task: tuple[AssemblyState, MediaTask | Sample
     return write_shard(*task)
 
 
-def _clean(out: Path) -> None:
+def _clean(out: Place) -> None:
     """Remove shard files that a killed run left, so that nothing stale lies beside the new ones."""
     for path in [*out.glob("samples-*"), *out.glob("media-*")]:
         path.unlink()

@@ -61,6 +61,10 @@ class ShardVersionError(ShardError):
     """A shard directory has a format version that this release does not read."""
 
 
+class StorageError(DataprepError):
+    """A store that shards lie in (``s3://`` and the like) cannot be reached, or refuses."""
+
+
 class RuleCrash(DataprepError):
     """A rule raised an exception: a defect of dataprep, not of the data.
 

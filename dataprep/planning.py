@@ -87,7 +87,9 @@ class Planner:
     def part_key(self, chunk: Chunk) -> str:
         """Return what a part of this chunk must have been made from to be used again."""
         # What changes nothing in a part: how the work is done, and what becomes of it.
-        plain = replace(self.config, jobs=1, on_bad="error", max_bad_ratio=0.0, val=(), cache=None, no_cache=False)
+        plain = replace(
+            self.config.on_one_machine(), on_bad="error", max_bad_ratio=0.0, val=(), cache=None, no_cache=False
+        )
         options = asdict(plain)
         facts = [__version__, self.encoder.tokenizer.fingerprint, str(self.encoder.settings.tiles), str(options)]
         digest = hashlib.sha256("\0".join([*facts, chunk.source, *chunk.splits]).encode())

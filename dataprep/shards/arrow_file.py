@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from dataprep.errors import ShardFormatError, ShardHashError
 from dataprep.shards.format import batch_rows_of
+from dataprep.shards.storage import Place, RemotePath
 
 DAMAGE = (pa.ArrowException, OSError, ValueError, IndexError, OverflowError)
 """What reading a damaged file can raise inside pyarrow and numpy."""
 
 
-def check_size(path: Path, expected: int) -> None:
+def check_size(path: Place, expected: int) -> None:
     """Raise ShardFormatError unless the file exists with this size in bytes."""
     try:
         size = path.stat().st_size
@@ -32,7 +32,7 @@ def check_size(path: Path, expected: int) -> None:
         )
 
 
-def check_hash(path: Path, expected: str) -> None:
+def check_hash(path: Place, expected: str) -> None:
     """Raise ShardHashError unless the file's SHA-256 is this one."""
     try:
         with path.open("rb") as file:
@@ -64,7 +64,7 @@ def _has_null(array: pa.Array) -> bool:
 class ArrowTable:
     """One Arrow file of the format, memory-mapped when first used."""
 
-    def __init__(self, path: Path, schema: pa.Schema, num_rows: int) -> None:
+    def __init__(self, path: Place, schema: pa.Schema, num_rows: int) -> None:
         """Describe the file; nothing is opened yet.
 
         Args:
@@ -118,7 +118,10 @@ class ArrowTable:
             yield batch
 
     def _open(self) -> Any:
-        file = pa.ipc.open_file(pa.memory_map(str(self.path)))
+        # A store is read by ranges: what a batch needs, when it is asked for.
+        is_remote = isinstance(self.path, RemotePath)
+        source = pa.PythonFile(self.path.open("rb")) if is_remote else pa.memory_map(str(self.path))
+        file = pa.ipc.open_file(source)
         if not file.schema.equals(self._schema):
             raise ValueError(f"the columns are {file.schema.to_string(show_schema_metadata=False)!r}")
         if file.num_record_batches != self.num_batches:

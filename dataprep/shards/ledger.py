@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -19,6 +18,7 @@ from dataprep.errors import ConfigError, ShardError, ShardLedgerError
 from dataprep.shards.arrow_file import ArrowTable, check_hash, check_size
 from dataprep.shards.format import LEDGER_NAME, LEDGER_SCHEMA, OUTCOMES, REJECTED, REJECTS_NAME, SAMPLE_OUTCOMES
 from dataprep.shards.manifest import Manifest, read_manifest
+from dataprep.shards.storage import Place, to_place
 from dataprep.shards.verify_ledger import check_totals
 
 
@@ -99,7 +99,7 @@ class LedgerEntry:
     number: int
 
 
-def ledger(path: str | Path) -> LedgerReport:
+def ledger(path: str | Place) -> LedgerReport:
     """Count what became of every row, and check that the counts add up.
 
     Args:
@@ -111,7 +111,7 @@ def ledger(path: str | Path) -> LedgerReport:
     Raises:
         ShardError: If there is no manifest, or it cannot be read.
     """
-    directory = Path(path)
+    directory = to_place(path)
     manifest = read_manifest(directory)
     problems = check_totals(manifest)
     counts = _Counts()
@@ -128,7 +128,7 @@ def ledger(path: str | Path) -> LedgerReport:
     return LedgerReport(manifest.ledger.rows_in, counts.sources(manifest), tuple(dict.fromkeys(problems)))
 
 
-def require_accounts(directory: Path) -> None:
+def require_accounts(directory: Place) -> None:
     """Refuse shards whose rows are not all accounted for: what training and evaluation ask first.
 
     Args:
@@ -147,12 +147,12 @@ def require_accounts(directory: Path) -> None:
         )
 
 
-def open_ledger(directory: Path, manifest: Manifest) -> ArrowTable:
+def open_ledger(directory: Place, manifest: Manifest) -> ArrowTable:
     """Return the ledger's file; nothing is read yet."""
     return ArrowTable(directory / LEDGER_NAME, LEDGER_SCHEMA, manifest.ledger.rows_in)
 
 
-def entries(path: str | Path, *, outcome: str | None = None, code: str | None = None) -> Iterator[LedgerEntry]:
+def entries(path: str | Place, *, outcome: str | None = None, code: str | None = None) -> Iterator[LedgerEntry]:
     """Yield the rows of the ledger in input order, those with an outcome or a code where asked.
 
     Args:
@@ -166,7 +166,7 @@ def entries(path: str | Path, *, outcome: str | None = None, code: str | None = 
     """
     if outcome is not None and outcome not in OUTCOMES:
         raise ConfigError(f"no outcome {outcome!r}; there are {', '.join(OUTCOMES)}")
-    directory = Path(path)
+    directory = to_place(path)
     table = open_ledger(directory, read_manifest(directory))
     first = 0
     for batch in table.checked_batches():
@@ -266,12 +266,12 @@ def _differences(counted: Counter[str], told: dict[str, int], sentence: str) -> 
     ]
 
 
-def _check_file(directory: Path, manifest: Manifest, name: str) -> None:
+def _check_file(directory: Place, manifest: Manifest, name: str) -> None:
     check_size(directory / name, manifest.files[name].bytes)
     check_hash(directory / name, manifest.files[name].sha256)
 
 
-def _check_rejects(directory: Path, manifest: Manifest) -> list[str]:
+def _check_rejects(directory: Place, manifest: Manifest) -> list[str]:
     try:
         _check_file(directory, manifest, REJECTS_NAME)
     except ShardError as error:
@@ -283,5 +283,5 @@ def _check_rejects(directory: Path, manifest: Manifest) -> list[str]:
     return [f"{REJECTS_NAME}: {lines:,} rows, {manifest.ledger.rejected:,} are {REJECTED}"]
 
 
-def _without_folder(error: ShardError, directory: Path) -> str:
+def _without_folder(error: ShardError, directory: Place) -> str:
     return str(error).removeprefix(f"{directory}/")
