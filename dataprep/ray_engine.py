@@ -27,6 +27,7 @@ Result = TypeVar("Result")
 _TASKS_AHEAD = 3
 _MOST_RESTARTS = 3
 _FIRST_WORKER_S = 300.0
+_CONNECT_S = 10.0
 _DIED = (
     "a Ray worker died {} times (out of memory, or killed); give it more memory or use fewer jobs, and run the command "
     "again: a conversion continues where it stopped"
@@ -219,20 +220,28 @@ def _import_ray() -> Any:
 def _join(ray: Any, jobs: int, address: str | None) -> None:
     """Join a cluster; where none is named or found, start one on this machine that has room for the workers."""
     quiet = {"include_dashboard": False, "log_to_driver": False, "configure_logging": False, "logging_level": "ERROR"}
+    named = address or os.environ.get("RAY_ADDRESS")
     try:
-        if address is not None or "RAY_ADDRESS" in os.environ:
-            ray.init(address=address, **quiet)
+        if named is not None:
+            _check_reachable(named)
+            ray.init(address=named, **quiet)
             return
         try:
-            ray.init(address="auto", **quiet)
-        except ConnectionError:
-            ray.init(address="local", num_cpus=jobs, **quiet)
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        place = address or os.environ.get("RAY_ADDRESS") or "on this machine"
+            ray.init(num_cpus=jobs, **quiet)
+        except ValueError:  # there is a cluster already, whose CPUs are what they are
+            ray.init(**quiet)
+    except (OSError, RuntimeError, ValueError) as error:
         raise ConfigError(
-            f"the Ray cluster {place} cannot be joined ({_first_line(error)}); check --ray-address, or start one with "
-            f"'ray start --head'"
+            f"the Ray cluster {named or 'on this machine'} cannot be joined ({_first_line(error)}); check "
+            f"--ray-address, or start one with 'ray start --head'"
         ) from error
+
+
+def _check_reachable(address: str) -> None:
+    """Raise OSError if nobody answers at an address: Ray itself would try for minutes."""
+    host, separator, port = address.rpartition("//")[2].rpartition(":")
+    if separator and port.isdigit():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_S).close()
 
 
 def _first_line(error: Exception) -> str:

@@ -66,8 +66,9 @@ def hold_remote_folder(out: Place, work: Path) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        # Also of a store that cannot be reached any more: then the file stays, and the next run says what to do.
-        with contextlib.suppress(StorageError, OSError):
+        # Where the store cannot be reached any more the file stays as it is, and the next run says what to do.
+        with contextlib.suppress(ConfigError, StorageError, OSError):
+            confirm_hold(out, work)
             _write(out, work, is_running=False)
         raise
     (out / RUN_FILE).unlink()
