@@ -13,7 +13,7 @@ import secrets
 import socket
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -44,14 +44,16 @@ class _Failure:
 class _Worker:
     """Runs functions over tasks; one actor of the cluster."""
 
-    def __init__(self, build: Callable[[], Any], folder: Path) -> None:
+    def __init__(self, build: Callable[[], Any], folder: Path, working_folder: str) -> None:
+        with suppress(OSError):
+            os.chdir(working_folder)  # what relative paths begin at, also those in messages
         self._build = build
         self._folder = folder
         self._state: list[Any] = []
-        self._lock = -1
+        self._lock = share_folder(folder)  # the next run waits for this worker
 
     def check(self, token: str, sizes: dict[str, int]) -> str | None:
-        """Return why this worker cannot do the work of that process, or None; then it holds the folder of parts."""
+        """Return why this worker cannot do the work of that process, or None."""
         if not token.startswith(f"{__version__} "):
             version = token.partition(" ")[0]
             return f"has dataprep {__version__}, and the run has {version}; install the same release on all nodes"
@@ -64,7 +66,6 @@ class _Worker:
                     return f"sees another {path}; {shared}"
         except OSError as error:
             return f"cannot read {error.filename} ({error.strerror}); {shared}"
-        self._lock = share_folder(self._folder)
         return None
 
     def call(self, work: Callable[[Any, Any], Any], task: Any) -> Any:
@@ -194,7 +195,7 @@ def open_ray(
             max_task_retries=_MOST_RESTARTS,
             runtime_env={"env_vars": variables},
         )
-        workers += [kind.remote(build, folder) for _ in range(jobs)]
+        workers += [kind.remote(build, folder, str(Path.cwd())) for _ in range(jobs)]
         yield RayEngine(ray, workers, [worker.check.remote(token, sizes) for worker in workers])
     finally:
         for worker in workers:
@@ -233,7 +234,7 @@ def _join(ray: Any, jobs: int, address: str | None) -> None:
     except (OSError, RuntimeError, ValueError) as error:
         raise ConfigError(
             f"the Ray cluster {named or 'on this machine'} cannot be joined ({_first_line(error)}); check "
-            f"--ray-address, or start one with 'ray start --head'"
+            f"--ray-address, and RAY_AUTH_MODE=token where the cluster asks for a token"
         ) from error
 
 

@@ -11,7 +11,6 @@ import hashlib
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -36,7 +35,7 @@ def open_all_shards(paths: Sequence[str]) -> list[Shards]:
         ShardError: If one cannot be read, or its ledger does not add up.
         TrainError: If two differ in what decides about tokens; says in what.
     """
-    opened = [open_shards(Path(path)) for path in paths]
+    opened = [open_shards(path) for path in paths]
     for shards in opened:
         require_accounts(shards.directory)
     first = opened[0].manifest

@@ -121,7 +121,8 @@ def test_a_conversion_survives_the_death_of_a_worker(
         return reference
 
     monkeypatch.setattr(RayEngine, "_submit", kill_and_submit)
-    convert([str(varied / "rows.jsonl")], tmp_path / "out", make_options(**SKIP, engine="ray", jobs=2))
+    monkeypatch.chdir(tmp_path)  # the workers stand elsewhere
+    convert([str(varied / "rows.jsonl")], "out", make_options(**SKIP, engine="ray", jobs=2))
     assert killed == 2
     assert read_files(tmp_path / "out") == reference
     assert verify(tmp_path / "out").ok
@@ -150,7 +151,8 @@ def test_what_a_worker_cannot_see_is_named(tmp_path: Path, monkeypatch: pytest.M
         list(engine.run_ordered(add, [1]))
 
 
-def test_a_cluster_that_is_not_there_is_a_clear_error(tmp_path: Path) -> None:
+def test_a_cluster_that_is_not_there_is_a_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ray.is_initialized", lambda: False)
     source = write_rows(tmp_path / "rows.jsonl", [text_row(1)])
     options = make_options(engine="ray", ray_address=f"127.0.0.1:{free_port()}")
     with pytest.raises(ConfigError, match=r"the Ray cluster 127\.0\.0\.1:\d+ cannot be joined \(.*refused\); check"):
