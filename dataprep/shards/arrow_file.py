@@ -118,10 +118,10 @@ class ArrowTable:
             yield batch
 
     def _open(self) -> Any:
-        # A store is read by ranges: what a batch needs, when it is asked for.
-        is_remote = isinstance(self.path, RemotePath)
-        source = pa.PythonFile(self.path.open("rb")) if is_remote else pa.memory_map(str(self.path))
-        file = pa.ipc.open_file(source)
+        if isinstance(self.path, RemotePath):
+            file = pa.ipc.open_file(pa.PythonFile(self.path.open_ranges(), mode="r"))
+        else:
+            file = pa.ipc.open_file(pa.memory_map(str(self.path)))
         if not file.schema.equals(self._schema):
             raise ValueError(f"the columns are {file.schema.to_string(show_schema_metadata=False)!r}")
         if file.num_record_batches != self.num_batches:

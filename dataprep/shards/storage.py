@@ -22,10 +22,10 @@ from urllib.parse import urlsplit
 
 from dataprep.errors import ConfigError, StorageError
 
-SCHEMES = ("abfs", "abfss", "gcs", "gs", "hdfs", "s3", "viewfs")
-"""The stores that ``pyarrow.fs`` knows."""
+SCHEMES = ("abfs", "abfss", "gcs", "gs", "s3")
+"""Those of ``pyarrow.fs`` in which a file can be given the name of another, which it then replaces."""
 TEMPORARY_SUFFIX = ".tmp"
-_BUFFER_BYTES = 1 << 20
+_BUFFER_BYTES = 8 << 20  # every request takes some 20 ms
 # A Path has lost one of the slashes.
 _URI = re.compile(rf"({'|'.join(SCHEMES)}):/+(.*)", re.DOTALL)
 
@@ -85,10 +85,14 @@ class RemotePath:
         return _FileStatus(info.size)
 
     def open(self, mode: str = "rb") -> io.BufferedReader:
-        """Open a file for reading at any place of it."""
+        """Open a file for reading from its beginning on, with a large buffer."""
         assert mode == "rb"
+        return io.BufferedReader(self.open_ranges(), _BUFFER_BYTES)
+
+    def open_ranges(self) -> io.RawIOBase:
+        """Open a file for reading what is asked for, and no more."""
         with _explained(self, "read"):
-            return io.BufferedReader(_RemoteFile(self, self._store().open_input_file(self._path())), _BUFFER_BYTES)
+            return _RemoteFile(self, self._store().open_input_file(self._path()))
 
     def read_bytes(self) -> bytes:
         """Return the bytes of a file."""
