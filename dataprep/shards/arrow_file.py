@@ -88,18 +88,39 @@ class ArrowTable:
         try:
             if self._file is None:
                 self._file = self._open()
-            batch = self._file.get_batch(number)
-            batch.validate()
+            return self._sound(self._file, number)
         except DAMAGE as error:
             raise self.damaged(error) from error
+
+    def _sound(self, file: Any, number: int) -> pa.RecordBatch:
+        batch = file.get_batch(number)
+        batch.validate()
         expected = min(self.batch_rows, self.num_rows - number * self.batch_rows)
         if batch.num_rows != expected:
-            raise self.damaged(f"batch {number} has {batch.num_rows} rows, expected {expected}")
+            raise ValueError(f"batch {number} has {batch.num_rows} rows, expected {expected}")
         return batch
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yield all record batches in order."""
         return map(self.batch, range(self.num_batches))
+
+    def column(self, name: str) -> Iterator[pa.Array]:
+        """Yield one column batch by batch: Arrow then reads and decodes no other.
+
+        By positioned reads: a mapped page costs a fault, and a batch needs two of them for a few kilobytes. Do not keep
+        the arrays: behind each of them stands memory for its whole batch.
+
+        Raises:
+            ShardFormatError: When the file is damaged.
+        """
+        options = pa.ipc.IpcReadOptions(included_fields=[self._schema.get_field_index(name)], use_threads=False)
+        try:
+            self._open()  # which checks the schema
+            file = pa.ipc.open_file(self._ranges() or pa.OSFile(str(self.path)), options=options)
+            for number in range(self.num_batches):
+                yield self._sound(file, number).column(0)
+        except DAMAGE as error:
+            raise self.damaged(error) from error
 
     def checked_batches(self) -> Iterator[pa.RecordBatch]:
         """Yield all record batches in order, each checked value by value, which reads all of it.
@@ -118,15 +139,16 @@ class ArrowTable:
             yield batch
 
     def _open(self) -> Any:
-        if isinstance(self.path, RemotePath):
-            file = pa.ipc.open_file(pa.PythonFile(self.path.open_ranges(), mode="r"))
-        else:
-            file = pa.ipc.open_file(pa.memory_map(str(self.path)))
+        file = pa.ipc.open_file(self._ranges() or pa.memory_map(str(self.path)))
         if not file.schema.equals(self._schema):
             raise ValueError(f"the columns are {file.schema.to_string(show_schema_metadata=False)!r}")
         if file.num_record_batches != self.num_batches:
             raise ValueError(f"{file.num_record_batches} record batches, expected {self.num_batches}")
         return file
+
+    def _ranges(self) -> Any:
+        """Return the file of a store, which is read by ranges; None for one on a disk."""
+        return pa.PythonFile(self.path.open_ranges(), mode="r") if isinstance(self.path, RemotePath) else None
 
     def damaged(self, reason: object) -> ShardFormatError:
         """Build the error for a file that is not what the format says."""

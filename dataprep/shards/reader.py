@@ -33,12 +33,13 @@ __all__ = ["Media", "Sample", "SampleBox", "SampleImage", "Shards", "open_shards
 
 _CACHED_BATCHES = 2048
 _CACHED_REMOTE_BATCHES = 16  # these lie in memory, 5 to 10 MB each
-_COLUMNS: dict[str, Callable[[pa.RecordBatch], NDArray[Any]]] = {
-    "length": lambda batch: numbers(batch.column("length")),
-    "num_trained_tokens": lambda batch: numbers(batch.column("num_trained_tokens")),
-    "source_line": lambda batch: numbers(batch.column("source_line")),
-    "tiles": tiles_per_row,
+_COLUMNS: dict[str, tuple[str, Callable[[pa.Array], NDArray[Any]]]] = {
+    "length": ("length", numbers),
+    "num_trained_tokens": ("num_trained_tokens", numbers),
+    "source_line": ("source_line", numbers),
+    "tiles": ("images", tiles_per_row),
 }
+"""By name: the column of the file that they are in, and how to get them from it."""
 
 
 def open_shards(path: str | Place, *, media_root: str | Path | None = None, check: bool = False) -> Shards:
@@ -75,11 +76,11 @@ class _Views(Generic[C]):
 
     def __init__(self, build: Callable[[pa.RecordBatch], C]) -> None:
         self._build: Callable[[pa.RecordBatch], C] = build
-        self._kept: dict[tuple[Place, int], C] = {}
+        self._kept: dict[tuple[ArrowTable, int], C] = {}
         self._lock = threading.Lock()
 
     def get(self, table: ArrowTable, number: int) -> C:
-        key = (table.path, number)
+        key = (table, number)
         columns = self._kept.get(key)
         if columns is None:
             try:
@@ -196,12 +197,13 @@ class Shards:
         if name not in _COLUMNS:
             raise ShardError(f"no column of numbers {name!r}; there are {', '.join(_COLUMNS)}")
         parts = [np.zeros(0, dtype=np.int64)]
+        column, numbers_of = _COLUMNS[name]
         for table in self._samples:
             try:
-                parts += [_COLUMNS[name](batch) for batch in table.batches()]
+                parts += [np.array(numbers_of(array), dtype=np.int64) for array in table.column(column)]
             except DAMAGE as error:
                 raise table.damaged(error) from error
-        return np.concatenate(parts, dtype=np.int64)
+        return np.concatenate(parts)
 
     def sample_batches(self) -> Iterator[pa.RecordBatch]:
         """Yield the record batches of all samples shards in order, as views of the mapped files.

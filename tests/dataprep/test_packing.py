@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.packing_jobs import best_fit_decreasing
 from dataprep.errors import ConfigError
 from dataprep.packing import WINDOW_ROWS, pack, pack_efficiency, shuffled
 
@@ -38,6 +39,22 @@ def test_tiles_are_a_second_budget(samples: list[tuple[int, int]]) -> None:
     for rows in packs:
         assert sum(lengths[row] for row in rows) <= 100
         assert sum(tiles[row] for row in rows) <= 10
+
+
+@given(st.integers(1, 300), st.data())
+def test_packs_are_those_of_the_textbook_s_best_fit_decreasing(capacity: int, data: st.DataObject) -> None:
+    lengths = data.draw(st.lists(st.integers(1, capacity), max_size=300))
+    packs = pack(lengths, capacity=capacity, seed=3, epoch=1)
+    assert len(packs) == best_fit_decreasing(np.array(lengths, dtype=np.int64), capacity)
+
+
+@pytest.mark.parametrize("capacity", [4096, 100_000])
+def test_many_samples_take_as_few_packs_as_best_fit_decreasing(capacity: int) -> None:
+    lengths = np.minimum(lognormal_lengths(30_000)[0], capacity)
+    packs = pack(lengths, capacity=capacity, seed=0, epoch=0)
+    assert len(packs) == best_fit_decreasing(lengths, capacity)
+    assert sorted(np.concatenate(packs).tolist()) == list(range(len(lengths)))
+    assert max(int(lengths[rows].sum()) for rows in packs) <= capacity
 
 
 def test_packs_of_lognormal_lengths_are_nearly_full() -> None:
@@ -77,8 +94,9 @@ def test_pack_order_does_not_follow_length() -> None:
 
 
 def test_many_windows_lose_no_row() -> None:
-    lengths, capacity = lognormal_lengths(3 * WINDOW_ROWS + 17)
-    packs = pack(lengths, capacity=capacity, seed=0, epoch=0)
+    tiles = np.random.default_rng(0).integers(0, 14, WINDOW_ROWS + 17)
+    lengths = tiles * 256 + 20
+    packs = pack(lengths, capacity=16384, tiles=tiles, tile_capacity=64, seed=0, epoch=0)
     assert np.array_equal(np.sort(np.concatenate(packs)), np.arange(len(lengths)))
 
 
