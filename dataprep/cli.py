@@ -122,6 +122,7 @@ def _convert(paths: list[str], out: str, config: ConvertConfig, output: str) -> 
     from dataprep.conversion import convert as run_convert
     from dataprep.reports.conversion import print_conversion
     from dataprep.reports.progress import count_stages
+    from dataprep.shards.storage import to_place
 
     try:
         with count_stages() as progress:
@@ -131,7 +132,8 @@ def _convert(paths: list[str], out: str, config: ConvertConfig, output: str) -> 
     if output == "json":
         _print_json(manifest.to_json())
     else:
-        print_conversion(manifest, out, _console())
+        # As a place is shown: without the secrets that a URI may hold.
+        print_conversion(manifest, str(to_place(out)), _console())
 
 
 def _refuse(error: BadRowsError) -> None:

@@ -190,10 +190,11 @@ def _open_engine(
     """Return what runs the tasks: processes of this machine, or workers of a Ray cluster."""
     config = recipe.config
     if config.engine == "ray":
-        from dataprep.ray_engine import open_ray
+        from dataprep.ray_engine import RayPlaces, open_ray
 
         shared = [source.path for source in sources]
-        return open_ray(build=recipe, jobs=config.jobs, address=config.ray_address, folder=state.parts, shared=shared)
+        where = RayPlaces(config.ray_address, state.parts, state.out, shared)
+        return open_ray(build=recipe, jobs=config.jobs, where=where)
     return open_pool(build=_build_of(recipe, state.parts, config.jobs), jobs=config.jobs)
 
 

@@ -14,12 +14,14 @@ import socket
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from dataprep import __version__
-from dataprep.errors import ConfigError, DataprepError
+from dataprep.errors import ConfigError, DataprepError, StorageError
 from dataprep.shards.locking import share_folder
+from dataprep.shards.storage import Place
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -52,7 +54,7 @@ class _Worker:
         self._state: list[Any] = []
         self._lock = share_folder(folder)  # the next run waits for this worker
 
-    def check(self, token: str, sizes: dict[str, int]) -> str | None:
+    def check(self, token: str, out: Place, sizes: dict[str, int]) -> str | None:
         """Return why this worker cannot do the work of that process, or None."""
         if not token.startswith(f"{__version__} "):
             version = token.partition(" ")[0]
@@ -64,8 +66,12 @@ class _Worker:
             for path, size in sizes.items():
                 if Path(path).stat().st_size != size:
                     return f"sees another {path}; {shared}"
+            if not out.exists():
+                return f"does not see {out}; {shared}"
         except OSError as error:
             return f"cannot read {error.filename} ({error.strerror}); {shared}"
+        except StorageError as error:
+            return f"cannot use the store: {error}"
         return None
 
     def call(self, work: Callable[[Any, Any], Any], task: Any) -> Any:
@@ -161,18 +167,31 @@ class RayEngine:
             ) from error
 
 
+@dataclass(frozen=True, slots=True)
+class RayPlaces:
+    """Where a run works, and what all nodes must see.
+
+    Attributes:
+        address: Of the cluster; None joins the one that Ray finds, or starts one on this machine for this run.
+        folder: Where parts are kept.
+        out: The output folder, which is there.
+        shared: Data files, because media lie beside them.
+    """
+
+    address: str | None
+    folder: Path
+    out: Place
+    shared: Sequence[str]
+
+
 @contextmanager
-def open_ray(
-    *, build: Callable[[], Any], jobs: int, address: str | None, folder: Path, shared: Sequence[str]
-) -> Iterator[RayEngine]:
+def open_ray(*, build: Callable[[], Any], jobs: int, where: RayPlaces) -> Iterator[RayEngine]:
     """Keep workers on a Ray cluster for several runs of tasks.
 
     Args:
         build: Makes the state that every call is given, once per worker; picklable.
         jobs: Number of workers, each with one CPU; those that the cluster has no room for start when it has.
-        address: Of the cluster; None joins the one that Ray finds, or starts one on this machine for this run.
-        folder: Where parts are kept; all nodes must see it.
-        shared: Data files; all nodes must see them, because media lie beside them.
+        where: The cluster and the places.
 
     Raises:
         ConfigError: If Ray is not installed, or the cluster cannot be joined.
@@ -180,12 +199,12 @@ def open_ray(
     ray = _import_ray()
     started_here = not ray.is_initialized()
     if started_here:
-        _join(ray, jobs, address)
-    probe = folder / _probe_name(token := f"{__version__} {secrets.token_hex(8)}")
+        _join(ray, jobs, where.address)
+    probe = where.folder / _probe_name(token := f"{__version__} {secrets.token_hex(8)}")
     workers: list[Any] = []
     try:
         probe.write_text(token, encoding="ascii")
-        sizes = {path: Path(path).stat().st_size for path in map(os.path.abspath, shared)}
+        sizes = {path: Path(path).stat().st_size for path in map(os.path.abspath, where.shared)}
         # Hashes of Python's own may be compared between workers.
         seed = os.environ.get("PYTHONHASHSEED", str(secrets.randbelow((1 << 32) - 1) + 1))
         variables = {"PYTHONHASHSEED": seed, "TOKENIZERS_PARALLELISM": "false"}
@@ -195,8 +214,8 @@ def open_ray(
             max_task_retries=_MOST_RESTARTS,
             runtime_env={"env_vars": variables},
         )
-        workers += [kind.remote(build, folder, str(Path.cwd())) for _ in range(jobs)]
-        yield RayEngine(ray, workers, [worker.check.remote(token, sizes) for worker in workers])
+        workers += [kind.remote(build, where.folder, str(Path.cwd())) for _ in range(jobs)]
+        yield RayEngine(ray, workers, [worker.check.remote(token, where.out, sizes) for worker in workers])
     finally:
         for worker in workers:
             ray.kill(worker)

@@ -14,7 +14,7 @@ import pytest
 
 from dataprep import convert, verify
 from dataprep.errors import ConfigError, DataprepError, SourceError
-from dataprep.ray_engine import RayEngine, open_ray
+from dataprep.ray_engine import RayEngine, RayPlaces, open_ray
 from tests.dataprep.conversions import SKIP, make_options, read_files, text_row, write_rows
 from tests.dataprep.store_server import free_port
 
@@ -82,7 +82,7 @@ def die(base: int, task: int) -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("cluster")
 def test_results_come_in_order_and_errors_as_they_are(tmp_path: Path) -> None:
-    with open_ray(build=build_base, jobs=2, address=None, folder=tmp_path, shared=[]) as engine:
+    with open_ray(build=build_base, jobs=2, where=RayPlaces(None, tmp_path, tmp_path, [])) as engine:
         taken: list[int] = []
         results = engine.run_ordered(add, (taken.append(n) or n for n in range(100, 200)))
         assert next(results) == 200
@@ -96,10 +96,10 @@ def test_results_come_in_order_and_errors_as_they_are(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("cluster")
 def test_a_worker_that_dies_is_started_again_and_then_given_up(tmp_path: Path) -> None:
-    with open_ray(build=build_base, jobs=1, address=None, folder=tmp_path, shared=[]) as engine:
+    with open_ray(build=build_base, jobs=1, where=RayPlaces(None, tmp_path, tmp_path, [])) as engine:
         assert list(engine.run_ordered(die_once, [tmp_path / name for name in "abab"])) == [100] * 4
     with (
-        open_ray(build=build_base, jobs=1, address=None, folder=tmp_path, shared=[]) as engine,
+        open_ray(build=build_base, jobs=1, where=RayPlaces(None, tmp_path, tmp_path, [])) as engine,
         pytest.raises(DataprepError, match=r"a Ray worker died 4 times.*a conversion continues where it stopped"),
     ):
         list(engine.run_ordered(die, [1]))
@@ -133,19 +133,26 @@ def test_a_conversion_survives_the_death_of_a_worker(
 def test_what_a_worker_cannot_see_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = write_rows(tmp_path / "rows.jsonl", [text_row(1)])
     node = socket.gethostname()
-    with open_ray(build=build_base, jobs=1, address=None, folder=tmp_path, shared=[source]) as engine:
+    with open_ray(build=build_base, jobs=1, where=RayPlaces(None, tmp_path, tmp_path, [source])) as engine:
         next(tmp_path.glob("probe-*")).unlink()
         with pytest.raises(ConfigError, match=f"the Ray worker on {node} cannot read {tmp_path}/probe-.*No such file"):
             list(engine.run_ordered(add, [1]))
+    with (
+        open_ray(build=build_base, jobs=1, where=RayPlaces(None, tmp_path, tmp_path / "x", [])) as engine,
+        pytest.raises(
+            ConfigError, match=f"does not see {tmp_path}/x; put data files, media, the model folder and --out"
+        ),
+    ):
+        list(engine.run_ordered(add, [1]))
     with monkeypatch.context() as patch:
         patch.setattr("dataprep.ray_engine.__version__", "0.0.9")
         with (
-            open_ray(build=build_base, jobs=1, address=None, folder=tmp_path, shared=[source]) as engine,
+            open_ray(build=build_base, jobs=1, where=RayPlaces(None, tmp_path, tmp_path, [source])) as engine,
             pytest.raises(ConfigError, match=r"has dataprep .*, and the run has 0\.0\.9; install the same release"),
         ):
             list(engine.run_ordered(add, [1]))
     with (
-        open_ray(build=build_badly, jobs=1, address=None, folder=tmp_path, shared=[source]) as engine,
+        open_ray(build=build_badly, jobs=1, where=RayPlaces(None, tmp_path, tmp_path, [source])) as engine,
         pytest.raises(ConfigError, match=r"^no such model$"),
     ):
         list(engine.run_ordered(add, [1]))
