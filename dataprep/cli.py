@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from dataprep.cli_import import import_app
 from dataprep.cli_lint import lint_command
 from dataprep.cli_options import (
     AllowOutside,
@@ -166,6 +167,7 @@ def verify(
 
 app.command(name="ledger")(ledger_command)
 app.command(name="diff")(diff_command)
+app.add_typer(import_app, name="import")
 
 
 @app.command()
@@ -214,7 +216,8 @@ def _print_error(error: object) -> None:
 def _add_commands(arguments: list[str]) -> None:
     """Add the commands of the packages above: the one that is called, or all of them where help may be shown."""
     called = next((argument for argument in arguments if not argument.startswith("-")), "")
-    if called in {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}:
+    own = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    if called in own | {group.name for group in app.registered_groups}:
         return
     from importlib.metadata import entry_points
 

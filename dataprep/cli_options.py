@@ -41,7 +41,10 @@ def complete_rule(incomplete: str) -> list[str]:
 
 
 Paths = Annotated[
-    list[str], typer.Argument(help="Data files (.jsonl, .json, .gz, .zst) or folders of them; - is standard input.")
+    list[str],
+    typer.Argument(
+        help="Data files (.jsonl, .json, .gz, .zst), folders of them, or InternVL meta files; - is standard input."
+    ),
 ]
 ForModel = Annotated[
     str | None,

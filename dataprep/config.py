@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from dataprep.errors import ConfigError
 
@@ -22,6 +23,14 @@ FAIL_ON = ("error", "warning", "info", "never")
 """Values of ``--fail-on``."""
 
 
+class FileRoot(NamedTuple):
+    """A data file with a media root of its own, and the meta file that says so; None for a mended copy."""
+
+    file: str
+    root: Path
+    meta: str | None
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RowConfig:
     """What a row means, and where its media lie."""
@@ -36,6 +45,8 @@ class RowConfig:
     """Most tiles per image, thumbnail not counted; None takes the model type's own (12)."""
     media_root: Path | None = None
     """Folder that media paths are relative to; None is the folder of each data file."""
+    media_roots: tuple[FileRoot, ...] = ()
+    """Data files with a media root of their own, from meta files; the others have ``media_root``."""
     system: str | None = None
     """System prompt of rows that name none; None is the template's own, empty is none."""
     box_style: str = "swift"

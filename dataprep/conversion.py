@@ -38,6 +38,7 @@ from dataprep.encode import Encoder
 from dataprep.errors import ConfigError, DataprepError, SourceError
 from dataprep.manifests import build_manifest
 from dataprep.media.cache import default_folder
+from dataprep.metas import expand_metas
 from dataprep.parts import TRAIN_SPLIT, VAL_SPLIT, Chunk, Part
 from dataprep.planning import Planner, PlanRecipe, plan_chunk
 from dataprep.pool import Engine, open_pool
@@ -129,9 +130,9 @@ def convert(
         DataprepError: If an input cannot be read, an option cannot be used or the disk is full.
     """
     out = to_place(out)
-    _check_names(
-        *([out] if isinstance(out, Path) else []), *paths, *config.val, config.media_root or "", config.model or ""
-    )
+    paths, config = expand_metas(paths, config)
+    local = [out] if isinstance(out, Path) else []
+    _check_names(*local, *paths, *config.val, config.media_root or "", config.model or "")
     encoder = make_encoder_from(config)
     sources, source_root = _list_sources(expand_paths(paths), expand_paths(list(config.val)))
     media_base = _common_folder([media_root_of(source.path, config) for source in sources])

@@ -169,6 +169,7 @@ class _Placer:
         self.settings = settings
         self.codec = settings.codec
         self.objects = record.objects or ()
+        self.captions = [caption or "" for _, caption in record.caption_texts()]
         self.image_sizes = image_sizes
         self.video_sizes = video_sizes
         # The reference limits every image of a row with a video to one tile.
@@ -220,12 +221,11 @@ class _Placer:
         return choose_grid(size.width, size.height, max_num=self.max_num, tile_size_px=tile_size_px)
 
     def _replace_object_tag(self, tag: str) -> str:
-        if not self.objects:
+        if not self.objects and not self.captions:
             return tag
         if tag == REF_OBJECT:
-            entry = self.objects[self.num_captions]
             self.num_captions += 1
-            return self.codec.format_caption(entry.caption or "")
+            return self.codec.format_caption(self.captions[self.num_captions - 1])
         assert tag == BBOX
         entry = self.objects[self.num_boxes]
         self.num_boxes += 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import TYPE_CHECKING
 
 from dataprep.baseline import Baseline, read_baseline
@@ -15,6 +14,7 @@ from dataprep.config import LintConfig
 from dataprep.corpus import Corpus
 from dataprep.data_files import expand_paths
 from dataprep.findings import Finding, Severity
+from dataprep.metas import expand_metas
 from dataprep.pool import run_ordered
 from dataprep.row_hashes import with_row_hashes
 from dataprep.rules.base import Level
@@ -22,6 +22,7 @@ from dataprep.rules.corpus_runner import check_corpus, check_unused
 from dataprep.rules.runner import FOR_CONVERSION, UP_TO_MEDIA, CheckerRecipe
 from dataprep.sampling import draw_rows
 from dataprep.sources import RawRow, read_rows
+from dataprep.verdicts import place_verdicts
 
 if TYPE_CHECKING:
     from dataprep.budget import Budget
@@ -131,7 +132,7 @@ def lint(
     Raises:
         DataprepError: If a file cannot be read or an option cannot be used.
     """
-    config = config or LintConfig()
+    paths, config = expand_metas(paths, config or LintConfig())
     recipe = CheckerRecipe(config, levels_of(config), config.rules)
     recipe()  # fail on a bad option here, not in a worker
     baseline = read_baseline(config.baseline)
@@ -140,8 +141,14 @@ def lint(
     summaries = {path: FileSummary(path) for path in [*expand_paths(paths), *val_paths]}
     report.files = list(summaries.values())
     corpus = Corpus(paths=list(summaries), val_paths=frozenset(val_paths))
-    tasks = run_ordered(check_chunk, _chunks(report, config), build=ChunkRecipe(recipe), jobs=config.jobs)
-    for verdict in chain.from_iterable(tasks):
+    tasks = run_ordered(
+        check_chunk,
+        _chunks(report, config),
+        build=ChunkRecipe(recipe),
+        jobs=config.jobs,
+        may_fork=recipe.levels <= UP_TO_MEDIA,
+    )
+    for verdict in place_verdicts(tasks):
         corpus.add(verdict.path, verdict.facts)
         summary = summaries[verdict.path]
         summary.rows += verdict.num_rows
@@ -173,9 +180,13 @@ def _chunks(report: LintReport, config: LintConfig) -> Iterator[Slice | Block | 
     if config.sample is None:
         for path in paths:
             # Rows whose lengths are wanted are tokenized in batches.
-            in_rows = Level.TOKENS in report.levels
-            read = read_slices if config.jobs > 1 else read_blocks
-            yield from cut_chunks(read_rows(path)) if in_rows else read(path)
+            if Level.TOKENS in report.levels:
+                yield from cut_chunks(read_rows(path))
+            elif config.jobs > 1:
+                # Below the level of media nothing is collected that would need to know its line.
+                yield from read_slices(path, is_numbered=Level.MEDIA in report.levels)
+            else:
+                yield from read_blocks(path)
         return
     drawn = draw_rows(paths, config.sample)
     report.sampled_from = drawn.num_rows

@@ -11,7 +11,7 @@ import msgspec
 
 from dataprep.blocks import Block
 from dataprep.plain.checker import PlainChecker
-from dataprep.plain.checks import COVERED, RISKY, are_boxes_inside, objects_of
+from dataprep.plain.checks import COVERED, RISKY, are_boxes_inside, are_declared, objects_of
 from dataprep.plain.records import record_of, sources_of
 from dataprep.records import ANNOTATION, GroundedObject, hash_row
 from dataprep.rules.base import CheckedRow, Level, Rule
@@ -79,6 +79,8 @@ class PlainReader(PlainChecker):
         if len(sizes) < len(known) or type(row.objects) is str:
             return None
         if row.objects and not are_boxes_inside(objects_of(row.objects) or [], sizes):
+            return None
+        if not are_declared(row, sizes):
             return None
         values = self._values
         values.has_fraction = False

@@ -186,6 +186,7 @@ class CheckerSet:
         self._recipe = recipe
         self._checkers: dict[str, RowChecker] = {}
         self._wanted: dict[str, Wanted] = {}
+        self._roots: dict[str, Path] = {}
         self._media: dict[Path, MediaIndex] = {}
         folder = None if recipe.config.no_cache else recipe.config.cache or default_folder()
         self._cache = None if folder is None else MediaCache(folder)
@@ -209,7 +210,8 @@ class CheckerSet:
             codes = severities_for(self._recipe.rules, path)
             draws = config.contact_sheet is not None
             self._wanted[path] = wanted_facts(codes, levels, has_val=bool(config.val), draws_boxes=draws)
-        return FactCollector(self._wanted[path], root=media_root_of(path, config))
+            self._roots[path] = media_root_of(path, config)
+        return FactCollector(self._wanted[path], root=self._roots[path])
 
     def _media_under(self, root: Path, config: RowConfig) -> MediaIndex:
         if root not in self._media:
@@ -245,4 +247,7 @@ class CheckerSet:
 
 def media_root_of(path: str, config: RowConfig) -> Path:
     """Return the folder that the media paths of a data file are relative to."""
+    for entry in config.media_roots:
+        if entry.file == path:
+            return entry.root
     return config.media_root or (Path.cwd() if path == "-" else Path(path).parent)
