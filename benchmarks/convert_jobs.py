@@ -1,7 +1,7 @@
 """What the benchmark of convert measures, each in a process of its own: ``python -m benchmarks.convert_jobs JOB ...``.
 
 Prints one JSON object: rows, wall seconds, CPU seconds of this process and its workers, peak memory in MB. The peak of
-several processes is the sum of their peaks, which is more than they ever held at once.
+several processes is the sum of their peaks, which is more than they ever held at once; it is read where Linux tells it.
 """
 
 from __future__ import annotations
@@ -14,117 +14,104 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+
+from benchmarks.convert_peers import map_rows
 
 MODEL_TYPE = "internvl2-1b"
+MAX_LENGTH = 8_192
+BATCH_ROWS = 1_000
+
+Work = Callable[[], int]
 
 
-def convert_rows(model: str, source: str, media: str, jobs: str) -> int:
-    """Run ``dataprep convert`` as the command does; the folder it writes is removed afterwards."""
-    from dataprep.config import ConvertConfig
-    from dataprep.conversion import convert
+def convert_rows(model: str, source: str, media: str, jobs: str, max_num: str = "12") -> Work:
+    """Return what ``dataprep convert`` does, imports included; the folder it writes is removed afterwards."""
+    out, cache = (Path(source).with_suffix(f".{media}.{jobs}{ending}") for ending in ("", ".cache"))
+    for folder in (out, cache):
+        shutil.rmtree(folder, ignore_errors=True)
 
-    out = Path(source).with_suffix(f".{media}.{jobs}")
-    config = ConvertConfig(model_type=MODEL_TYPE, model=Path(model), media=media, jobs=int(jobs))
-    try:
+    def work() -> int:
+        from dataprep.config import ConvertConfig
+        from dataprep.conversion import convert
+
+        config = ConvertConfig(
+            model_type=MODEL_TYPE,
+            model=Path(model),
+            max_length=MAX_LENGTH,
+            max_num=int(max_num),
+            media=media,
+            jobs=int(jobs),
+            cache=cache,
+        )
         return convert([source], out, config).ledger.converted
-    finally:
-        shutil.rmtree(out, ignore_errors=True)
+
+    return work
 
 
-def tokenize_rows(model: str, texts: str) -> Callable[[], int]:
+def tokenize_rows(model: str, texts: str) -> Work:
     """Return the bare work: the tokenizer's own batch call on the rendered texts, and the ids as lists."""
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(Path(model) / "tokenizer.json"))
-    rows = json.loads(Path(texts).read_text(encoding="utf-8"))
+    with Path(texts).open(encoding="utf-8") as lines:
+        rows = [json.loads(line) for line in lines]
 
     def work() -> int:
         return sum(
             bool(encoding.ids)
-            for first in range(0, len(rows), 1000)
-            for encoding in tokenizer.encode_batch(rows[first : first + 1000], add_special_tokens=False)
+            for first in range(0, len(rows), BATCH_ROWS)
+            for encoding in tokenizer.encode_batch(rows[first : first + BATCH_ROWS], add_special_tokens=False)
         )
 
     return work
 
 
-def map_rows(model: str, source: str) -> Callable[[], int]:
-    """Return what a script with ``datasets.map`` does: image headers, text, tokenizer and labels, one row a call."""
-    import datasets
-    from PIL import Image
+def render_texts(model: str, source: Path, target: Path) -> int:
+    """Write the text of each row as a tokenizer is given it, an image as one context token; return how many tokens."""
     from tokenizers import Tokenizer
 
-    from dataprep.encode import lay_out
-    from dataprep.findings import Location
-    from dataprep.formats.reading import read_record
-    from dataprep.rules.measuring import make_encoder_from
-    from dataprep.tiling import ImageSize
-
-    datasets.disable_progress_bars()
-    datasets.disable_caching()
-    encoder, folder = make_encoder_from(_config(model)), Path(source).parent
-    tokenizer = Tokenizer.from_file(str(Path(model) / "tokenizer.json"))
-    rows = [json.loads(line) for line in Path(source).read_text(encoding="utf-8").splitlines()]
-    table = datasets.Dataset.from_list([{"row": json.dumps(row)} for row in rows])
-
-    def encode(entry: dict[str, Any]) -> dict[str, Any]:
-        record, _ = read_record(json.loads(entry["row"]), Location(source, 1))
-        assert record is not None
-        sizes = []
-        for ref in record.images:
-            with Image.open(folder / ref.source) as image:
-                sizes.append(ImageSize(*image.size))
-        layout = lay_out(record, encoder.settings, image_sizes=sizes)
-        ids: list[int] = []
-        labels: list[int] = []
-        slots = iter(layout.slot_tokens(encoder.settings.tiles.tokens_per_tile))
-        for part in layout.parts:
-            text = getattr(part, "text", None)
-            run = [encoder.tokenizer.context_id] * next(slots) if text is None else tokenizer.encode(text).ids
-            ids += run
-            labels += run if getattr(part, "is_trained", False) else [-100] * len(run)
-        return {"input_ids": ids, "labels": labels}
-
-    return lambda: len(table.map(encode, remove_columns=["row"]))
-
-
-def _config(model: str) -> Any:
     from dataprep.config import ConvertConfig
-
-    return ConvertConfig(model_type=MODEL_TYPE, model=Path(model))
-
-
-def render_texts(model: str, source: Path, target: Path) -> None:
-    """Write the text of each row as the tokenizer is given it: template, system prompt, query and answer."""
     from dataprep.encode import lay_out
     from dataprep.findings import Location
     from dataprep.formats.reading import read_record
     from dataprep.rules.measuring import make_encoder_from
     from dataprep.tiling import ImageSize
-    from dataprep.tokenization import segment_texts
 
-    settings, texts = make_encoder_from(_config(model)).settings, []
-    with source.open(encoding="utf-8") as lines:
+    settings = make_encoder_from(ConvertConfig(model_type=MODEL_TYPE, model=Path(model))).settings
+    tokenizer = Tokenizer.from_file(str(Path(model) / "tokenizer.json"))
+    num_tokens = 0
+    with source.open(encoding="utf-8") as lines, target.open("w", encoding="utf-8") as file:
         for line in lines:
             record, _ = read_record(json.loads(line), Location(str(source), 1))
             assert record is not None
             layout = lay_out(record, settings, image_sizes=[ImageSize(640, 480)] * len(record.images))
-            texts.append("".join(segment_texts(layout.parts)))
-    target.write_text(json.dumps(texts), encoding="utf-8")
+            text = layout.prompt + layout.response + settings.template.end
+            num_tokens += len(tokenizer.encode(text, add_special_tokens=False).ids)
+            file.write(json.dumps(text) + "\n")
+    return num_tokens
+
+
+JOBS: dict[str, Callable[..., Work]] = {"convert": convert_rows, "tokenize": tokenize_rows, "map": map_rows}
 
 
 def main(job: str, *arguments: str) -> None:
-    """Run one job and print what it took."""
-    prepared = {"tokenize": tokenize_rows, "map": map_rows}
-    work = prepared[job](*arguments) if job in prepared else lambda: convert_rows(*arguments)
+    """Run one job and print what it took; what it needs is made ready before."""
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # one thread, as a worker of convert has
+    work = JOBS[job](*arguments)
     wall, cpu = time.perf_counter(), _cpu_seconds()
     rows = work()
     result = {"rows": rows, "wall_s": time.perf_counter() - wall, "cpu_s": _cpu_seconds() - cpu}
-    workers = int(arguments[3]) if job == "convert" and int(arguments[3]) > 1 else 0
-    own, child = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    print(json.dumps(result | {"peak_mb": (own + workers * child) / 1024}))
+    num_workers = int(arguments[3]) if job == "convert" and int(arguments[3]) > 1 else 0
+    child = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    print(json.dumps(result | {"peak_mb": (_own_peak_kb() + num_workers * child) / 1024}))
+
+
+def _own_peak_kb() -> int:
+    """Return the peak memory of this process; what ``getrusage`` says is also that of the process that started it."""
+    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1])
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def _cpu_seconds() -> float:

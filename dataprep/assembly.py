@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -19,13 +20,14 @@ from numpy.typing import NDArray
 
 from dataprep.errors import SourceError
 from dataprep.parts import TRAIN_SPLIT, Part, SplitCounts
-from dataprep.planning import read_media_file
+from dataprep.planning import read_media_into
+from dataprep.shards.arrays import array_from_numpy, array_of
 from dataprep.shards.columns import numbers
 from dataprep.shards.flat import id_lists
 from dataprep.shards.format import LEDGER_SCHEMA, MEDIA_SCHEMA, SAMPLES_SCHEMA, content_hash, media_name, samples_name
 from dataprep.shards.samples import Reject, RejectFinding
 from dataprep.shards.storage import Place
-from dataprep.shards.writer import ShardFile, write_arrow, write_rejects
+from dataprep.shards.writer import ShardFile, regroup, write_arrow, write_rejects
 from dataprep.token_columns import expand_runs
 
 SHARD_BYTES = 256 << 20
@@ -89,12 +91,22 @@ class WrittenFiles:
 def plan_shards(parts: Sequence[Part]) -> ShardPlan:
     """Number the distinct media of all parts in input order and cut everything into shards."""
     plan = ShardPlan()
-    maps = _number_media(parts, plan)
+    cut_samples(parts, _number_media(parts, plan), plan)
+    return plan
+
+
+def cut_samples(parts: Sequence[Part], maps: Mapping[str, NDArray[np.int64]], plan: ShardPlan) -> None:
+    """Cut the samples of all parts into shards.
+
+    Args:
+        parts: The parts, in input order.
+        maps: For each part the global number of each of its media.
+        plan: Where the tasks of the samples stage are put.
+    """
     names = list(dict.fromkeys(split for part in parts for split in part.splits))
     # train first, then the other splits in the order in which they occur
     for split in sorted(names, key=lambda name: name != TRAIN_SPLIT):
         _cut_split(split, [part for part in parts if split in part.splits], maps, plan)
-    return plan
 
 
 def _number_media(parts: Sequence[Part], plan: ShardPlan) -> dict[str, NDArray[np.int64]]:
@@ -122,7 +134,7 @@ def _number_media(parts: Sequence[Part], plan: ShardPlan) -> dict[str, NDArray[n
     return maps
 
 
-def _cut_split(split: str, parts: Sequence[Part], maps: dict[str, NDArray[np.int64]], plan: ShardPlan) -> None:
+def _cut_split(split: str, parts: Sequence[Part], maps: Mapping[str, NDArray[np.int64]], plan: ShardPlan) -> None:
     pieces: list[tuple[str, NDArray[np.int64]]] = []
     counts = SplitCounts()
     for part in parts:
@@ -150,28 +162,42 @@ def write_shard(state: AssemblyState, task: MediaTask | SamplesTask) -> ShardFil
 
 def write_media_shard(state: AssemblyState, task: MediaTask) -> ShardFile:
     """Write one media shard."""
-    return write_arrow(state.out / media_name(task.number), MEDIA_SCHEMA, _media_batches(state, task))
+    path = state.out / media_name(task.number)
+    # Grouped before the bytes are there, which so are copied once.
+    batches = (_embed(state, batch) for batch in regroup(path, MEDIA_SCHEMA, _media_batches(state, task)))
+    return write_arrow(path, MEDIA_SCHEMA, batches)
 
 
 def _media_batches(state: AssemblyState, task: MediaTask) -> Iterator[pa.RecordBatch]:
     for name, rows in task.pieces:
         table = read_part(state.parts / f"{name}.media")
-        for row in rows:
-            batch = table.slice(row, 1).combine_chunks().to_batches()[0]
-            yield _embed(state, batch)
+        if rows != tuple(range(len(table))):
+            table = table.take(array_from_numpy(np.array(rows)))
+        yield from table.to_batches()
 
 
 def _embed(state: AssemblyState, batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Return the batch of one medium with its bytes, if it is to be embedded and lies in a file."""
-    entry = batch.to_pylist()[0]
-    if entry["bytes"] is not None or entry["hash"] is None:
+    """Return a batch of media with the bytes of those that are to be embedded and lie in files."""
+    hashes, paths, sizes = (batch.column(name).to_pylist() for name in ("hash", "path", "size"))
+    stored = batch.column("bytes")
+    is_linked = [digest is None for digest in hashes]
+    if not stored.null_count or all(is_linked):
         return batch
-    path = state.media_base / entry["path"]
-    data = read_media_file(path)
-    if content_hash(data) != entry["hash"]:
-        raise SourceError(f"{path} changed during the conversion; leave media alone and run the command again")
+    offsets = np.zeros(len(sizes) + 1, dtype=np.int64)
+    np.cumsum(np.where(is_linked, 0, sizes), out=offsets[1:])
+    buffer = pa.allocate_buffer(int(offsets[-1]))
+    for row, (start, end) in enumerate(pairwise(offsets.tolist())):
+        space = memoryview(buffer)[start:end]
+        if stored[row].is_valid:
+            space[:] = stored[row].as_buffer()
+        elif not is_linked[row]:
+            file = str(state.media_base / paths[row])
+            if not read_media_into(file, space) or content_hash(space) != hashes[row]:
+                raise SourceError(f"{file} changed during the conversion; leave media alone and run the command again")
+    valid = pa.py_buffer(np.packbits(~np.array(is_linked), bitorder="little")) if any(is_linked) else None
+    data = pa.Array.from_buffers(stored.type, len(sizes), [valid, pa.py_buffer(offsets), buffer])
     index = MEDIA_SCHEMA.get_field_index("bytes")
-    return batch.set_column(index, MEDIA_SCHEMA.field(index), pa.array([data], pa.large_binary()))
+    return batch.set_column(index, MEDIA_SCHEMA.field(index), data)
 
 
 def write_samples_shard(state: AssemblyState, task: SamplesTask) -> ShardFile:
@@ -182,7 +208,8 @@ def write_samples_shard(state: AssemblyState, task: SamplesTask) -> ShardFile:
 def _samples_batches(state: AssemblyState, task: SamplesTask) -> Iterator[pa.RecordBatch]:
     for name, media in task.pieces:
         table = read_part(state.parts / f"{name}.samples")
-        chosen = pc.equal(table["split"], task.split)
+        # Not the text itself: that imports pandas where it is installed.
+        chosen = pc.equal(table["split"], array_of([task.split], pa.string())[0])
         if not pc.all(chosen).as_py():
             table = table.filter(chosen)
         for batch in table.combine_chunks().to_batches():
@@ -209,7 +236,7 @@ def _renumber_media(batch: pa.RecordBatch, media: NDArray[np.int64]) -> pa.Recor
     if len(structs) == 0:
         return batch
     local = numbers(structs.field("media"))
-    children = [pa.array(media[local]) if f.name == "media" else structs.field(f.name) for f in structs.type]
+    children = [array_from_numpy(media[local]) if f.name == "media" else structs.field(f.name) for f in structs.type]
     fresh = pa.StructArray.from_arrays(children, fields=list(structs.type))
     images = pa.ListArray.from_arrays(lists.offsets, fresh, type=lists.type)
     return batch.set_column(index, SAMPLES_SCHEMA.field(index), images)
@@ -239,7 +266,7 @@ def _fill_places(
             next_row[shard] += 1
     for column, values in (("shard", shards), ("row_in_shard", rows)):
         index = LEDGER_SCHEMA.get_field_index(column)
-        batch = batch.set_column(index, LEDGER_SCHEMA.field(index), pa.array(values, pa.int32()))
+        batch = batch.set_column(index, LEDGER_SCHEMA.field(index), array_of(values, pa.int32()))
     return batch
 
 
@@ -249,12 +276,13 @@ def join_rejects(path: Place, state: AssemblyState, parts: Sequence[Part]) -> Sh
     def rejects() -> Iterator[Reject]:
         for part in parts:
             with (state.parts / f"{part.name}.rejects").open(encoding="utf-8") as lines:
-                yield from map(_reject_from_json, lines)
+                yield from map(reject_from_json, lines)
 
     return write_rejects(path, rejects())
 
 
-def _reject_from_json(line: str) -> Reject:
+def reject_from_json(line: str) -> Reject:
+    """Return the rejected row that a line of ``rejects.jsonl`` holds."""
     entry = json.loads(line)
     text = base64.b64decode(entry["text_base64"]) if "text_base64" in entry else entry["text"].encode()
     findings = tuple(RejectFinding(**finding) for finding in entry["findings"])

@@ -28,6 +28,7 @@ from dataprep.cli_options import (
     Frames,
     GroupedCommand,
     Jobs,
+    LossMask,
     MaxLength,
     MaxNum,
     MediaRoot,
@@ -43,6 +44,7 @@ from dataprep.cli_options import (
     WorkDir,
     complete_rule,
 )
+from dataprep.cli_repairs import remask_command, retemplate_command
 from dataprep.cli_shards import diff_command, ledger_command
 
 if TYPE_CHECKING:
@@ -81,6 +83,7 @@ def convert(
     model: ModelDir = None,
     max_length: MaxLength = 4096,
     max_num: MaxNum = None,
+    loss_mask: LossMask = "answers",
     media: Annotated[Literal["embed", "link"], typer.Option(help="Copy media into the shards, or link.")] = "embed",
     media_root: MediaRoot = None,
     system: System = None,
@@ -91,6 +94,12 @@ def convert(
     video_frames: Frames = 8,
     on_bad: OnBad = "error",
     max_bad_ratio: Annotated[float, typer.Option(help="Largest share of bad rows that skip accepts.")] = 0.05,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Apply safe fixes to rows; the data files stay as they are.")
+    ] = False,
+    drop_duplicates: Annotated[
+        bool, typer.Option("--drop-duplicates", help="Leave out rows that repeat an earlier one, media included.")
+    ] = False,
     split: Annotated[str | None, typer.Option(help="Draw a split by media content, such as val=0.01.")] = None,
     val: Annotated[list[str] | None, typer.Option(help="Data file of the split val; may be repeated.")] = None,
     allow_urls: AllowUrls = False,
@@ -108,12 +117,13 @@ def convert(
     from dataprep.config import ConvertConfig
 
     config = ConvertConfig(
-        model_type=for_model, model=model, max_length=max_length, max_num=max_num, media=media,
-        media_root=media_root, system=system, box_style=box_style, missing_image_tag=missing_image_tag,
+        model_type=for_model, model=model, max_length=max_length, max_num=max_num, loss_mask=loss_mask,
+        media=media, media_root=media_root, system=system, box_style=box_style, missing_image_tag=missing_image_tag,
         special_text=special_text, exif=exif, video_frames=video_frames, on_bad=on_bad,
-        max_bad_ratio=max_bad_ratio, split=split, val=tuple(val or ()), allow_urls=allow_urls,
-        allow_private_urls=allow_private_urls, allow_outside_root=allow_outside_root, cache=cache,
-        no_cache=no_cache, jobs=jobs, engine=engine, ray_address=ray_address, work_dir=work_dir,
+        max_bad_ratio=max_bad_ratio, fix=fix, drop_duplicates=drop_duplicates, split=split,
+        val=tuple(val or ()), allow_urls=allow_urls, allow_private_urls=allow_private_urls,
+        allow_outside_root=allow_outside_root, cache=cache, no_cache=no_cache, jobs=jobs,
+        engine=engine, ray_address=ray_address, work_dir=work_dir,
     )  # fmt: skip
     _convert(paths, out, config, output)
 
@@ -127,7 +137,7 @@ def _convert(paths: list[str], out: str, config: ConvertConfig, output: str) -> 
 
     try:
         with count_stages() as progress:
-            manifest = run_convert(paths, out, config, progress=progress)
+            manifest = run_convert(paths, out, config, progress=progress, notice=_note)
     except BadRowsError as error:
         _refuse(error)
     if output == "json":
@@ -135,6 +145,10 @@ def _convert(paths: list[str], out: str, config: ConvertConfig, output: str) -> 
     else:
         # As a place is shown: without the secrets that a URI may hold.
         print_conversion(manifest, str(to_place(out)), _console())
+
+
+def _note(text: str) -> None:
+    typer.echo(f"{text[0].upper()}{text[1:]}.", err=True)
 
 
 def _refuse(error: BadRowsError) -> None:
@@ -168,6 +182,8 @@ def verify(
 app.command(name="ledger")(ledger_command)
 app.command(name="diff")(diff_command)
 app.add_typer(import_app, name="import")
+app.command(name="remask")(remask_command)
+app.command(name="retemplate")(retemplate_command)
 
 
 @app.command()

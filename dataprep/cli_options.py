@@ -67,6 +67,9 @@ Cache = Annotated[
     Path | None, typer.Option(help="Folder to remember media in. Default: dataprep in the user's caches.")
 ]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Probe all media, and remember nothing.")]
+LossMask = Annotated[
+    Literal["answers", "last-answer"], typer.Option(help="Train every answer of a row, or its last answer alone.")
+]
 Jobs = Annotated[int, typer.Option("--jobs", "-j", min=1, help="Number of worker processes.")]
 OnBad = Annotated[Literal["error", "skip"], typer.Option(help="End the run on bad rows, or reject them.")]
 Format = Annotated[Literal["text", "json"], typer.Option("--format", help="What to print on standard output.")]

@@ -16,6 +16,7 @@ _CHOICES = {
     "media": ("embed", "link"),
     "on_bad": ("error", "skip"),
     "engine": ("local", "ray"),
+    "loss_mask": ("answers", "last-answer"),
 }
 FORMATS = ("text", "concise", "json", "jsonl", "github", "sarif", "junit", "html", "drops", "annotated")
 """Formats of a lint report."""
@@ -182,12 +183,18 @@ class FixConfig:
 class ConvertConfig(RowConfig):
     """How to convert."""
 
+    loss_mask: str = "answers"
+    """``answers`` trains every answer of a row, ``last-answer`` the last one alone."""
     media: str = "embed"
     """``embed`` media bytes in the shards, or ``link`` to the files."""
     on_bad: str = "error"
     """``error`` ends the run if any row is bad; ``skip`` puts bad rows into the rejects."""
     max_bad_ratio: float = 0.05
     """Largest share of bad rows that ``skip`` accepts, 0..1."""
+    fix: bool = False
+    """Apply safe fixes to rows, as lint does; the data files stay as they are."""
+    drop_duplicates: bool = False
+    """Leave out rows that say what an earlier row says, about the same media."""
     split: str | None = None
     """``NAME=SHARE``: a split to draw from the rows by the content of their media; None draws none."""
     val: tuple[str, ...] = ()

@@ -34,6 +34,7 @@ from dataprep.assembly import (
 from dataprep.blocks import cut_chunks
 from dataprep.config import ConvertConfig
 from dataprep.data_files import expand_paths
+from dataprep.duplicates import drop_duplicates
 from dataprep.encode import Encoder
 from dataprep.errors import ConfigError, DataprepError, SourceError
 from dataprep.manifests import build_manifest
@@ -42,6 +43,7 @@ from dataprep.metas import expand_metas
 from dataprep.parts import TRAIN_SPLIT, VAL_SPLIT, Chunk, Part
 from dataprep.planning import Planner, PlanRecipe, plan_chunk
 from dataprep.pool import Engine, open_pool
+from dataprep.projection import project_size, refuse_full_disk
 from dataprep.rules.measuring import make_encoder_from
 from dataprep.rules.runner import media_root_of
 from dataprep.shards.atomic import atomic_file
@@ -59,6 +61,8 @@ FINISHED_NAME = "finished"
 State = TypeVar("State")
 Progress = Callable[[str, int, int], None]
 """Called with the stage, what is done of it, and how much there is (bytes, or files)."""
+Notice = Callable[[str], None]
+"""Called with a sentence, without a full stop, that a person will want to read while the conversion runs."""
 
 
 class BadRowsError(DataprepError):
@@ -101,6 +105,12 @@ class BadRowsError(DataprepError):
 
 
 @dataclass(frozen=True, slots=True)
+class _Told:
+    progress: Progress
+    notice: Notice
+
+
+@dataclass(frozen=True, slots=True)
 class _Source:
     path: str
     name: str
@@ -113,6 +123,7 @@ def convert(
     config: ConvertConfig,
     *,
     progress: Progress = lambda stage, done, total: None,
+    notice: Notice = lambda text: None,
 ) -> Manifest:
     """Convert data files into a shard directory.
 
@@ -121,6 +132,7 @@ def convert(
         out: The directory to make, or its URI in a store; it must not hold anything else.
         config: How to convert.
         progress: Told how far each stage is.
+        notice: Told how large the shards will be before they are written.
 
     Returns:
         The manifest of the directory.
@@ -144,7 +156,8 @@ def convert(
     with hold_folder(parts_folder, out), hold_remote_folder(out, parts_folder):
         _refuse_complete(out)  # another run may have ended meanwhile
         state = AssemblyState(parts_folder, out, media_base, encoder.tokenizer.context_id)
-        return _run(state, sources, source_root, config=config, encoder=encoder, progress=progress)
+        told = _Told(progress, notice)
+        return _run(state, sources, source_root, config=config, encoder=encoder, told=told)
 
 
 def _run(
@@ -154,15 +167,21 @@ def _run(
     *,
     config: ConvertConfig,
     encoder: Encoder,
-    progress: Progress,
+    told: _Told,
 ) -> Manifest:
     recipe = PlanRecipe(config, state.parts, state.media_base)
-    reader = _SourceReader(sources, _draw(sources, config), progress)
+    reader = _SourceReader(sources, lambda: _draw(sources, config), told.progress)
     with _open_engine(recipe, state, sources) as pool:
         parts = list(pool.run_ordered(plan_chunk, reader.chunks()))
         _refuse_bad_rows(parts, config)
+        if config.drop_duplicates:
+            parts = drop_duplicates(state.parts, parts)
         plan = plan_shards(parts)
-        written = _write_shards(state, plan, parts, pool=pool, progress=progress)
+        size = project_size(state, plan, parts, tokens_per_tile=encoder.settings.tiles.tokens_per_tile)
+        if isinstance(state.out, Path):
+            refuse_full_disk(state.out, size)
+        told.notice(str(size))
+        written = _write_shards(state, plan, parts, pool=pool, progress=told.progress)
     listed = (source_root, reader.entries)
     manifest = build_manifest(state, plan, parts, config=config, encoder=encoder, sources=listed, written=written)
     with atomic_file(state.parts / FINISHED_NAME) as file:
@@ -307,10 +326,12 @@ def _draw(sources: Sequence[_Source], config: ConvertConfig) -> Iterator[str]:
 class _SourceReader:
     """Cuts the sources into chunks and takes down what the manifest says about each of them."""
 
-    def __init__(self, sources: Sequence[_Source], drawn: Iterator[str], progress: Progress) -> None:
+    def __init__(self, sources: Sequence[_Source], draw: Callable[[], Iterator[str]], progress: Progress) -> None:
         self.entries: list[SourceEntry] = []
         self._sources = sources
-        self._drawn = drawn
+        # Before the splits are drawn, which reads the rows too: they must be the same ones.
+        self._stamps = [_stamp(source.path) for source in sources]
+        self._drawn = draw()
         self._progress = progress
 
     def chunks(self) -> Iterator[Chunk]:
@@ -321,8 +342,8 @@ class _SourceReader:
         """
         total = sum(Path(source.path).stat().st_size for source in self._sources)
         number = done = 0
-        for source in self._sources:
-            before = Path(source.path).stat()
+        for source, before in zip(self._sources, self._stamps, strict=True):
+            self._refuse_changed(source, before, _stamp(source.path))
             num_rows = 0
             for rows in cut_chunks(read_rows(source.path)):
                 splits = repeat(VAL_SPLIT, len(rows)) if source.is_val else islice(self._drawn, len(rows))
@@ -332,11 +353,19 @@ class _SourceReader:
                 done += sum(len(row.text) + 1 for row in rows)
                 self._progress("rows", min(done, total), total)
             digest, size = _hash_source(source.path)
-            after = Path(source.path).stat()
-            if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or size != after.st_size:
-                raise SourceError(f"{source.path} changed while it was read; run the command again")
+            self._refuse_changed(source, before, (size, _stamp(source.path)[1]))
             split = VAL_SPLIT if source.is_val else TRAIN_SPLIT
             self.entries.append(SourceEntry(path=source.name, sha256=digest, bytes=size, rows=num_rows, split=split))
+
+    def _refuse_changed(self, source: _Source, before: tuple[int, int], after: tuple[int, int]) -> None:
+        if before != after:
+            raise SourceError(f"{source.path} changed while it was read; run the command again")
+
+
+def _stamp(path: str) -> tuple[int, int]:
+    """Return size and modification time of a data file."""
+    facts = Path(path).stat()
+    return facts.st_size, facts.st_mtime_ns
 
 
 def _hash_source(path: str) -> tuple[str, int]:

@@ -94,7 +94,7 @@ class BoxCodec:
 
 
 def _join(box: Sequence[Number]) -> str:
-    return f"[{', '.join(str(c) for c in box)}]"
+    return f"[{', '.join(map(str, box))}]"
 
 
 _LARGEST = 1e300
@@ -109,13 +109,12 @@ def to_unit(box: Sequence[Number], bbox_type: str, width_px: int, height_px: int
 
 
 def _to_unit(box: Sequence[Number], bbox_type: str, width_px: int, height_px: int) -> UnitBox:
+    x1, y1, x2, y2 = box
     if bbox_type == "norm_1":
-        x1, y1, x2, y2 = (float(c) for c in box)
-    elif bbox_type == "norm_1000":
-        x1, y1, x2, y2 = (c / 1000 for c in box)
-    else:
-        x1, y1, x2, y2 = (c / d for c, d in zip(box, (width_px, height_px) * 2, strict=True))
-    return (x1, y1, x2, y2)
+        return (float(x1), float(y1), float(x2), float(y2))
+    if bbox_type == "norm_1000":
+        return (x1 / 1000, y1 / 1000, x2 / 1000, y2 / 1000)
+    return (x1 / width_px, y1 / height_px, x2 / width_px, y2 / height_px)
 
 
 def limits(bbox_type: str, width_px: int, height_px: int) -> tuple[Number, Number]:

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from dataprep.findings import Location
 from dataprep.shards.atomic import atomic_file
@@ -96,6 +99,8 @@ class Part:
         splits: Counts by split.
         media_keys: Kind and hexadecimal key of each of its media, in order.
         media_bytes: Size of each of them in a media shard.
+        num_repaired: Rows that became a sample after a fix.
+        num_duplicates: Rows that were left out, because they repeat another.
     """
 
     name: str
@@ -107,6 +112,8 @@ class Part:
     splits: dict[str, SplitCounts]
     media_keys: list[tuple[str, str]]
     media_bytes: list[int]
+    num_repaired: int = 0
+    num_duplicates: int = 0
 
 
 def load_part(summary: Path, key: str) -> Part | None:
@@ -152,7 +159,7 @@ def store_part(summary: Path, part: Part, *, key: str, media_paths: Iterable[str
     splits = {name: asdict(counts) for name, counts in part.splits.items()}
     content = {**facts, "splits": splits, "key": key, "media": _stamps(media_paths), "files": dict(files)}
     with atomic_file(summary, is_durable=False) as file:
-        file.write(json.dumps(content).encode())
+        file.write(msgspec.json.encode(content))
 
 
 def _stamps(paths: Iterable[str]) -> dict[str, list[int]]:
@@ -160,7 +167,7 @@ def _stamps(paths: Iterable[str]) -> dict[str, list[int]]:
     stamps = {}
     for path in paths:
         with suppress(OSError):
-            facts = Path(path).stat()
+            facts = os.stat(path)  # noqa: PTH116  # three times as fast as by a Path, for every image of every part
             stamps[path] = [facts.st_size, facts.st_mtime_ns]
     return stamps
 

@@ -27,6 +27,11 @@ def split_tags(text: str) -> Iterator[tuple[bool, str]]:
             yield index % 2 == 1, piece
 
 
+def split_pieces(text: str) -> list[str]:
+    """Return text and tags in turn, beginning and ending with text, which may be empty."""
+    return _TAG.split(text)
+
+
 def count_tag(texts: Iterator[str] | list[str] | tuple[str, ...], tag: str) -> int:
     """Return how often a tag occurs in some texts."""
     return sum(text.count(tag) for text in texts)

@@ -13,7 +13,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
+from weakref import WeakValueDictionary
 
 from dataprep.errors import ConfigError
 from dataprep.pieces import make_piece_encoder
@@ -50,11 +51,14 @@ class TextTokenizer:
         fingerprint: Hash over everything that decides about ids.
     """
 
-    def __init__(self, tokenizer: Tokenizer, config: dict[str, Any], fingerprint: str) -> None:
+    def __init__(self, tokenizer: Tokenizer, config: dict[str, Any]) -> None:
         self._tokenizer = tokenizer
         self._memo: dict[str, IdArray] = {}
-        self._pieces = make_piece_encoder(tokenizer)
-        self.fingerprint = fingerprint
+        description = tokenizer.to_str()
+        settings = {key: config.get(key) for key in ("bos_token", "add_bos_token", "added_tokens_decoder")}
+        text = description + json.dumps(settings, sort_keys=True)
+        self.fingerprint = hashlib.sha256(text.encode("utf-8")).hexdigest()
+        self._pieces = make_piece_encoder(tokenizer, description)
         self.context_id = self._require_id(CONTEXT_TOKEN)
         self.bos_id = _find_bos(tokenizer, config)
         pad = _token_text(config.get("pad_token")) or _token_text(config.get("eos_token"))
@@ -76,6 +80,15 @@ class TextTokenizer:
         """The special tokens of this tokenizer that are no ordinary content, longest first."""
         special = {token.content for token in self._tokenizer.get_added_tokens_decoder().values() if token.special}
         return tuple(sorted({*CONTROL_TOKENS, *special} - set(CONTENT_TOKENS), key=lambda token: (-len(token), token)))
+
+    @property
+    def num_tokens(self) -> int:
+        """Number of tokens, added ones included."""
+        return int(self._tokenizer.get_vocab_size(with_added_tokens=True))
+
+    def to_json(self) -> str:
+        """Return everything that decides about ids as JSON, in the form of ``tokenizer.json``."""
+        return str(self._tokenizer.to_str())
 
     def encode(self, text: str) -> list[int]:
         """Return the ids of a text, no special token added."""
@@ -99,6 +112,10 @@ class TextTokenizer:
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of some ids, special tokens included."""
         return str(self._tokenizer.decode(list(ids), skip_special_tokens=False))
+
+
+# Conversion asks for its tokenizer twice, and to make one takes up to a second.
+_in_use: WeakValueDictionary[str, TextTokenizer] = WeakValueDictionary()
 
 
 def _token_text(value: Any) -> str | None:
@@ -145,21 +162,30 @@ def load_tokenizer(folder: Path) -> TextTokenizer:
             )
         raise ConfigError(f"{folder} holds no tokenizer.json; give --model a folder with the model's tokenizer")
     config = {**_read_json(folder / "special_tokens_map.json"), **_read_json(folder / "tokenizer_config.json")}
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read ({error}); copy the model folder again") from error
+    key = hashlib.sha256(content + repr(config).encode()).hexdigest()
+    known = _in_use.get(key)
+    if known is not None:
+        return known
     from tokenizers import Tokenizer
 
     try:
-        tokenizer = Tokenizer.from_file(str(path))
+        tokenizer = Tokenizer.from_buffer(content)
     except Exception as error:
         raise ConfigError(f"{path} is not a tokenizer ({error}); copy the model folder again") from error
     tokenizer.no_truncation()
     tokenizer.no_padding()
     try:
-        return _configure(tokenizer, config, folder)
+        _in_use[key] = made = _configure(tokenizer, config, folder)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ConfigError(
             f"{folder / 'tokenizer_config.json'} is not the configuration of a tokenizer ({error!r}); "
             "copy the model folder again"
         ) from error
+    return made
 
 
 def _configure(tokenizer: Tokenizer, config: dict[str, Any], folder: Path) -> TextTokenizer:
@@ -170,9 +196,7 @@ def _configure(tokenizer: Tokenizer, config: dict[str, Any], folder: Path) -> Te
             f"the tokenizer in {folder} lacks {', '.join(missing)}; it is not the one of an InternVL model: "
             "copy the tokenizer files of the model that you train"
         )
-    settings = {key: config.get(key) for key in ("bos_token", "add_bos_token", "added_tokens_decoder")}
-    text = tokenizer.to_str() + json.dumps(settings, sort_keys=True)
-    return TextTokenizer(tokenizer, config, hashlib.sha256(text.encode("utf-8")).hexdigest())
+    return TextTokenizer(tokenizer, config)
 
 
 def _add_configured_tokens(tokenizer: Tokenizer, config: dict[str, Any]) -> None:
@@ -192,7 +216,22 @@ def _add_configured_tokens(tokenizer: Tokenizer, config: dict[str, Any]) -> None
             )
 
 
-def read_tile_settings(folder: Path, *, default: TileSettings) -> TileSettings:
+def read_language_model(folder: Path) -> str | None:
+    """Return the architecture of a model folder's language model as the catalog names it; None if nothing says it."""
+    config = _read_json(folder / "config.json")
+    inner = config.get("text_config") or config.get("llm_config")
+    if not isinstance(inner, dict):
+        return None
+    named = _first(inner.get("architectures"))
+    name = named.removesuffix("ForCausalLM") if isinstance(named, str) else inner.get("model_type")
+    return name.lower() if isinstance(name, str) else None
+
+
+@overload
+def read_tile_settings(folder: Path, *, default: TileSettings) -> TileSettings: ...
+@overload
+def read_tile_settings(folder: Path, *, default: None) -> TileSettings | None: ...
+def read_tile_settings(folder: Path, *, default: TileSettings | None) -> TileSettings | None:
     """Return tile size and context tokens per tile from a model folder's ``config.json``, if it says them.
 
     Args:

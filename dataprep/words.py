@@ -21,6 +21,7 @@ _QWEN2 = _CONTRACTIONS + r"|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r
 _LLAMA3 = _QWEN2.replace(r"|\p{N}|", r"|\p{N}{1,3}|")
 KNOWN = (_GPT2, _QWEN2, _LLAMA3)
 """Expressions of GPT-2 (and InternLM2's byte-level files), Qwen2 and Llama 3."""
+_UNSTABLE = "-"
 _LAST = 0xFFFF  # beyond are emoji, and letters that are rare: not worth the time to list them
 _SPACE = "\t\n\x0b\x0c\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 # White space or not, engines have changed their minds about these; and long s and Kelvin fold to ASCII letters.
@@ -75,28 +76,23 @@ def _insert(ranges: str, match: re.Match[str]) -> str:
 @cache
 def _stable_ranges(kind: str) -> str:
     """Return the inside of a character class: characters of a category, by its first letter, then and now."""
-    return _ranges(lambda char: _kind(char) == kind)
+    return _ranges(kind)
 
 
 @cache
 def _unstable_characters() -> str:
-    return _ranges(lambda char: not _kind(char)) + _DISPUTED + f"{chr(_LAST + 1)}-{chr(sys.maxunicode)}"
+    return _ranges(_UNSTABLE) + _DISPUTED + f"{chr(_LAST + 1)}-{chr(sys.maxunicode)}"
 
 
 @cache
-def _kind(char: str) -> str:
-    """Return the first letter of a character's category; empty where versions of Unicode differ, or it has none."""
-    now, then = unicodedata.category(char), unicodedata.ucd_3_2_0.category(char)
-    return now[0] if now[0] == then[0] and now not in ("Cn", "Co", "Cs") else ""
+def _kinds() -> str:
+    """Return the first letter of each character's category; a dash where versions of Unicode differ, or it has none."""
+    chars = list(map(chr, range(_LAST + 1)))
+    categories = zip(map(unicodedata.category, chars), map(unicodedata.ucd_3_2_0.category, chars), strict=True)
+    return "".join([n[0] if n[0] == t[0] and n not in ("Cn", "Co", "Cs") else _UNSTABLE for n, t in categories])
 
 
-def _ranges(is_inside: Callable[[str], bool]) -> str:
-    found, start = [], None
-    for code in range(_LAST + 2):
-        inside = code <= _LAST and is_inside(chr(code))
-        if inside and start is None:
-            start = code
-        elif not inside and start is not None:
-            found.append(f"{re.escape(chr(start))}-{re.escape(chr(code - 1))}")
-            start = None
-    return "".join(found)
+def _ranges(kind: str) -> str:
+    """Return the stretches of characters of a kind, as the inside of a character class."""
+    stretches = [(match.start(), match.end() - 1) for match in re.finditer(f"{kind}+", _kinds())]
+    return "".join([f"{re.escape(chr(first))}-{re.escape(chr(last))}" for first, last in stretches])

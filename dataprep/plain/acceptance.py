@@ -75,12 +75,12 @@ class Acceptor:
 
     def accept(self, block: Block) -> Accepted:
         """Parse a block and tell which of its rows are plain."""
-        with _without_collections():
+        with without_collections():
             return self._split(block.text, scan_block(block.text), has_bom=block.starts_with_bom)
 
     def accept_rows(self, raws: Sequence[RawRow]) -> list[Any]:
         """Return the parsed row of each row that is plain, None for one that the rules must look at."""
-        with _without_collections():
+        with without_collections():
             texts = [raw.text for raw in raws]
             rows = [self._parse_line(text) for text in texts]
             self._check_each(rows, texts)
@@ -176,7 +176,7 @@ class Acceptor:
 
 
 @contextmanager
-def _without_collections() -> Iterator[None]:
+def without_collections() -> Iterator[None]:
     """Let no garbage be collected: nothing here makes a cycle, and collections would take a third of the time."""
     was_enabled = gc.isenabled()
     gc.disable()

@@ -38,10 +38,15 @@ class _Values:
 
 def make_reader(path: str, checker: RowChecker) -> PlainReader | None:
     """Return a reader for a data file; None if some rule up to the level of media might speak about a plain row."""
+    return PlainReader(path, checker) if is_covered_for_plain(checker) else None
+
+
+def is_covered_for_plain(checker: RowChecker) -> bool:
+    """Whether a checker goes up to the level of media, and none of its rules up to there may speak of a plain row."""
     rules = [code for code in checker.severities if issubclass(RULES[code], Rule) and RULES[code].level in UP_TO_MEDIA]
     if not all(code in COVERED for code in rules) or not checker.levels >= UP_TO_MEDIA:
-        return None
-    return PlainReader(path, checker) if Level.PIXELS not in checker.levels else None
+        return False
+    return Level.PIXELS not in checker.levels
 
 
 class PlainReader(PlainChecker):

@@ -87,7 +87,7 @@ class CheckedRow:
     @property
     def has_errors(self) -> bool:
         """Whether any finding so far rejects the row."""
-        return any(finding.severity is Severity.ERROR for finding in self.findings)
+        return bool(self.findings) and any(finding.severity is Severity.ERROR for finding in self.findings)
 
     @property
     def checked_record(self) -> Record:

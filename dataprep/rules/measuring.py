@@ -9,6 +9,7 @@ from dataprep.config import RowConfig
 from dataprep.encode import Encoder, Layout, VideoSize, lay_out, make_encoder
 from dataprep.errors import ConfigError
 from dataprep.media.video import choose_frames
+from dataprep.quick_layouts import LayoutMaker
 from dataprep.rules.base import CheckedRow, RuleContext
 from dataprep.rules.lengths.few_trained_tokens import SMALLEST_SHARE
 from dataprep.rules.spans import part_tokens
@@ -34,6 +35,7 @@ def make_encoder_from(config: RowConfig) -> Encoder:
         box_style=config.box_style,
         missing_image_tag=config.missing_image_tag,
         video_frames=config.video_frames,
+        loss_mask=getattr(config, "loss_mask", "answers"),
     )
 
 
@@ -45,7 +47,8 @@ def measure(rows: Sequence[CheckedRow], encoder: Encoder, *, exif: str) -> None:
         encoder: Renders and tokenizes.
         exif: ``ignore`` or ``apply`` the EXIF orientation of images.
     """
-    layouts = [_lay_out(row, encoder, exif) for row in rows]
+    maker = LayoutMaker(encoder.settings)
+    layouts = [_lay_out(row, encoder, exif, maker) for row in rows]
     texts = [segment_texts(layout.parts) for layout in layouts]
     segments = iter(encoder.tokenizer.encode_many([text for group in texts for text in group]))
     for row, layout, group in zip(rows, layouts, texts, strict=True):
@@ -77,8 +80,10 @@ def is_quiet(row: CheckedRow, context: RuleContext) -> bool:
     return trained > 0 and trained > SMALLEST_SHARE * row.num_tokens
 
 
-def _lay_out(row: CheckedRow, encoder: Encoder, exif: str) -> Layout:
+def _lay_out(row: CheckedRow, encoder: Encoder, exif: str, maker: LayoutMaker) -> Layout:
     sizes = [facts.image_size(exif=exif) for facts in row.images]
+    if not row.videos:
+        return maker.make(row.checked_record, [size for size in sizes if size is not None])
     videos = [facts.video for facts in row.videos if facts.video is not None]
     count = encoder.settings.video_frames
     frames = [tuple(choose_frames(video.num_frames, num_segments=count)) for video in videos]

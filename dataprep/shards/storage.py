@@ -178,6 +178,17 @@ def to_place(path: str | Path | RemotePath) -> Place:
     return Path(path)
 
 
+def require_local(place: Place) -> Path:
+    """Return a place that must be a folder of this machine.
+
+    Raises:
+        ConfigError: If it lies in a store.
+    """
+    if isinstance(place, RemotePath):
+        raise ConfigError(f"{place} lies in a store, which this command cannot use; copy the folder to a disk first")
+    return place
+
+
 @cache
 def _connect(uri: str) -> tuple[Any, str]:
     """Return the store behind a URI and the path in it; one connection per process."""

@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from dataprep.errors import ShardError
+from dataprep.shards.arrays import array_from_numpy, array_of
 from dataprep.shards.arrow_file import null_column
 from dataprep.shards.atomic import atomic_file
 from dataprep.shards.format import (
@@ -73,13 +74,18 @@ def write_arrow(
             pa.PythonFile(file, mode="w") as sink,
             pa.ipc.new_file(sink, schema, options=_IPC_OPTIONS) as writer,
         ):
-            for batch in _regroup(path, schema, batches):
+            for batch in regroup(path, schema, batches):
                 writer.write_batch(batch)
                 rows += batch.num_rows
         return ShardFile(file=path.name, rows=rows, bytes=file.bytes_written, sha256=file.sha256)
 
 
-def _regroup(path: Place, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def regroup(path: Place, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of batches in batches of the format's size, the last one excepted.
+
+    Raises:
+        ShardError: When a batch has another schema, or a null where the format allows none.
+    """
     size = batch_rows_of(schema)
     pending: list[pa.RecordBatch] = []
     pending_rows = 0
@@ -118,12 +124,16 @@ def _one_batch(table: pa.Table) -> pa.RecordBatch:
             continue
         # With one array alone Arrow would hand on the old buffers, padding and neighbours included.
         array = pa.concat_arrays([*column.chunks, column.chunk(0).slice(0, 0)])
-        arrays.append(array.take(pa.array(range(len(array)))) if array.null_count else array)
+        arrays.append(array.take(array_from_numpy(np.arange(len(array)))) if array.null_count else array)
     return pa.RecordBatch.from_arrays(arrays, schema=table.schema)
 
 
 def _has_exact_buffers(array: pa.Array) -> bool:
-    """Whether an array of id lists, the bulk of a shard, needs no copy: its buffers hold its rows and nothing else."""
+    """Whether ids or media, the bulk of a shard, need no copy: the array's buffers hold its rows and nothing else."""
+    if pa.types.is_large_binary(array.type) and array.null_count == 0 and array.offset == 0:
+        no_nulls, offsets, data = array.buffers()
+        ends = np.frombuffer(offsets, np.int64)
+        return bool(no_nulls is None and len(ends) == len(array) + 1 and ends[0] == 0 and ends[-1] == data.size)
     if not pa.types.is_large_list(array.type):
         return False
     no_nulls, offsets, no_null_ids, ids = array.buffers()
@@ -181,7 +191,7 @@ def _batch(schema: pa.Schema, rows: Sequence[Any], columns: dict[str, object]) -
         if values is None:
             values = [getattr(row, field.name) for row in rows]
         try:
-            arrays.append(values if isinstance(values, pa.Array) else pa.array(values, field.type))
+            arrays.append(values if isinstance(values, pa.Array) else _array(values, field.type))
         except (pa.ArrowException, OverflowError, TypeError, ValueError) as error:
             raise ShardError(
                 f"a value does not fit the column {field.name!r} of type {field.type}: {error}. "
@@ -190,12 +200,17 @@ def _batch(schema: pa.Schema, rows: Sequence[Any], columns: dict[str, object]) -
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
+def _array(values: Any, kind: pa.DataType) -> pa.Array:
+    has_structs = pa.types.is_list(kind) and pa.types.is_struct(kind.value_type)
+    return pa.array(values, kind) if has_structs else array_of(values, kind)
+
+
 def _id_lists(arrays: Sequence[np.ndarray[Any, np.dtype[np.int32]]]) -> pa.Array:
     offsets = np.zeros(len(arrays) + 1, dtype=np.int64)
     np.cumsum([len(array) for array in arrays], out=offsets[1:])
     values = np.concatenate(arrays) if arrays else np.zeros(0, dtype=np.int32)
     kind = SAMPLES_SCHEMA.field("labels").type
-    return pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(values), type=kind)
+    return pa.LargeListArray.from_arrays(array_from_numpy(offsets), array_from_numpy(values), type=kind)
 
 
 def _fields(row: Any) -> dict[str, object]:

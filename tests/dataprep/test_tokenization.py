@@ -258,3 +258,11 @@ def test_assembly_puts_labels_on_answers_and_their_ends(tokenizer: TextTokenizer
     assert labels[: len(bos) + len(text[0]) + 5 + len(text[1])].tolist() == [IGNORE_INDEX] * (
         len(bos) + len(text[0]) + 5 + len(text[1])
     )
+
+
+def test_a_tokenizer_in_use_is_not_loaded_again(copy: Path) -> None:
+    first = load_tokenizer(copy)
+    assert load_tokenizer(copy) is first
+    config = json.loads((copy / "tokenizer_config.json").read_text())
+    (copy / "tokenizer_config.json").write_text(json.dumps(config | {"note": 1}))
+    assert load_tokenizer(copy) is not first

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from dataprep.wording import counted
+from dataprep.wording import counted, size_of
 
 
 def test_a_plural_may_be_given() -> None:
@@ -12,3 +12,18 @@ def test_a_plural_may_be_given() -> None:
 @pytest.mark.parametrize(("number", "text"), [(0, "0 rows"), (1, "1 row"), (2, "2 rows"), (1234, "1,234 rows")])
 def test_one_is_singular(number: int, text: str) -> None:
     assert counted(number, "row") == text
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (1, "1 byte"),
+        (999, "999 bytes"),
+        (1_000, "1.0 KB"),
+        (999_950, "1.0 MB"),
+        (1_234_567_890, "1.2 GB"),
+        (5e15, "5,000.0 TB"),
+    ],
+)
+def test_a_size_has_the_unit_that_fits(number: float, text: str) -> None:
+    assert size_of(int(number)) == text

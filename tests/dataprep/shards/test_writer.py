@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 
 from dataprep.errors import ShardError
+from dataprep.shards.flat import write_at_once
 from dataprep.shards.format import (
     LEDGER_SCHEMA,
     MEDIA_BATCH_ROWS,
@@ -140,3 +141,23 @@ def test_trained_tokens_and_length_follow_from_the_arrays() -> None:
     batch = samples_batch([sample])
     assert batch.column("num_trained_tokens").to_pylist() == [3]
     assert batch.column("length").to_pylist() == [6]
+
+
+def test_a_file_written_at_once_holds_the_batches_as_they_are(tmp_path: Path) -> None:
+    batches = [media_batch([make_media()] * 40), media_batch([make_media()])]
+    written = write_at_once(tmp_path / "x.media", MEDIA_SCHEMA, batches)
+    data = (tmp_path / "x.media").read_bytes()
+    assert (written.file, written.rows, written.bytes) == ("x.media", 41, len(data))
+    assert written.sha256 == hashlib.sha256(data).hexdigest()
+    file = pa.ipc.open_file(tmp_path / "x.media")
+    assert [file.get_batch(number).num_rows for number in range(file.num_record_batches)] == [40, 1]
+
+
+def test_media_bytes_in_a_buffer_of_exact_size_make_the_same_file(tmp_path: Path) -> None:
+    """Copied or not, the bytes of the file are the same."""
+    batch = media_batch([replace(make_media(), bytes=b"x" * n) for n in range(1, 33)])
+    padded = pa.Table.from_batches([media_batch([replace(make_media(), bytes=b"?")]), batch]).combine_chunks().slice(1)
+    rows = [batch.slice(n, 1) for n in range(32)]
+    for name, batches in (("exact", [batch]), ("cut", padded.to_batches()), ("rows", rows)):
+        write_arrow(tmp_path / name, MEDIA_SCHEMA, batches)
+    assert (tmp_path / "exact").read_bytes() == (tmp_path / "cut").read_bytes() == (tmp_path / "rows").read_bytes()
