@@ -244,7 +244,8 @@ def _finish_killed_run(
 
 def _run_key(entries: Sequence[SourceEntry], config: ConvertConfig, encoder: Encoder) -> str:
     """Return a hash of all that decides about the files of a run, but for its media."""
-    options = str(asdict(replace(config.on_one_machine(), on_bad="error", max_bad_ratio=0.0)))
+    plain = replace(config.on_one_machine(), on_bad="error", max_bad_ratio=0.0, media_timeout=60)
+    options = str(asdict(plain))
     facts = [__version__, encoder.tokenizer.fingerprint, options, *map(str, entries)]
     return hashlib.sha256("\0".join(facts).encode()).hexdigest()
 

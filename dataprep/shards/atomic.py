@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from dataprep.errors import ShardError
-from dataprep.shards.storage import TEMPORARY_SUFFIX, Place, RemotePath
+from dataprep.shards.storage import TEMPORARY_SUFFIX as TEMPORARY_SUFFIX
+from dataprep.shards.storage import Place, RemotePath
 
 
 class HashingFile:
