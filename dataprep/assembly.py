@@ -28,6 +28,7 @@ from dataprep.shards.flat import id_lists
 from dataprep.shards.format import LEDGER_SCHEMA, MEDIA_SCHEMA, SAMPLES_SCHEMA, content_hash, media_name, samples_name
 from dataprep.shards.repairs import read_repairs, write_repairs
 from dataprep.shards.samples import Reject, RejectFinding
+from dataprep.shards.storage import Place
 from dataprep.shards.writer import ShardFile, regroup, write_arrow, write_rejects
 from dataprep.token_columns import expand_runs
 
@@ -74,7 +75,7 @@ class AssemblyState:
     """What every task needs: where parts and shards lie, the folder of media paths, the id of the context token."""
 
     parts: Path
-    out: Path
+    out: Place
     media_base: Path
     context_id: int
 
@@ -268,7 +269,7 @@ def _renumber_media(batch: pa.RecordBatch, media: NDArray[np.int64]) -> pa.Recor
     return batch.set_column(index, SAMPLES_SCHEMA.field(index), images)
 
 
-def write_ledger(path: Path, state: AssemblyState, parts: Sequence[Part], plan: ShardPlan) -> ShardFile:
+def write_ledger(path: Place, state: AssemblyState, parts: Sequence[Part], plan: ShardPlan) -> ShardFile:
     """Write the ledger of all parts, with the place of each sample."""
     next_row = [0] * len(plan.samples)
 
@@ -296,7 +297,7 @@ def _fill_places(
     return batch
 
 
-def join_rejects(path: Path, state: AssemblyState, parts: Sequence[Part]) -> ShardFile:
+def join_rejects(path: Place, state: AssemblyState, parts: Sequence[Part]) -> ShardFile:
     """Write the rejects of all parts into one file."""
 
     def rejects() -> Iterator[Reject]:
@@ -307,7 +308,7 @@ def join_rejects(path: Path, state: AssemblyState, parts: Sequence[Part]) -> Sha
     return write_rejects(path, rejects())
 
 
-def join_repairs(path: Path, state: AssemblyState, parts: Sequence[Part]) -> ShardFile | None:
+def join_repairs(path: Place, state: AssemblyState, parts: Sequence[Part]) -> ShardFile | None:
     """Write what was done to rows that were made shorter, of all parts, into one file; None if there are none."""
     paths = [file for part in parts if (file := state.parts / f"{part.name}.repairs").exists() and part.num_shortened]
     return write_repairs(path, chain.from_iterable(map(read_repairs, paths))) if paths else None

@@ -23,6 +23,7 @@ from dataprep.cli_options import (
     BoxStyle,
     Cache,
     ConvertPaths,
+    Engine,
     Exif,
     Format,
     ForModel,
@@ -38,9 +39,12 @@ from dataprep.cli_options import (
     ModelDir,
     NoCache,
     OnBad,
+    RayAddress,
+    ShardDir,
     SpecialText,
     System,
     Truncation,
+    WorkDir,
     complete_rule,
 )
 from dataprep.cli_repairs import remask_command, retemplate_command
@@ -77,7 +81,7 @@ app.command(name="lint", cls=GroupedCommand)(lint_command)
 @app.command()
 def convert(
     context: typer.Context,
-    out: Annotated[Path, typer.Option(help="Shard directory to make.")],
+    out: Annotated[str, typer.Option(help="Shard directory to make: a folder, or a URI such as s3://bucket/folder.")],
     paths: ConvertPaths = None,
     update: Annotated[
         bool, typer.Option("--update", help="Bring the shards in --out up to date; unchanged rows are taken over.")
@@ -130,11 +134,15 @@ def convert(
     cache: Cache = None,
     no_cache: NoCache = False,
     jobs: Jobs = 1,
+    engine: Engine = "local",
+    ray_address: RayAddress = None,
+    work_dir: WorkDir = None,
     output: Format = "text",
 ) -> None:
     """Turn data files into pre-tokenized Arrow shards that account for every row."""
     from dataprep.config import ConvertConfig
     from dataprep.mixing import read_mix
+    from dataprep.shards.storage import require_local, to_place
 
     options: dict[str, Any] = {
         "model_type": for_model, "model": model, "max_length": max_length, "truncation": truncation,
@@ -145,10 +153,11 @@ def convert(
         "split_by": split_by, "val": tuple(val or ()), "allow_urls": allow_urls,
         "allow_private_urls": allow_private_urls, "allow_outside_root": allow_outside_root, "cache": cache,
         "no_cache": no_cache, "jobs": jobs, "loss_mask": loss_mask, "fix": fix,
-        "drop_duplicates": drop_duplicates, "mix": read_mix(mix or ()),
+        "drop_duplicates": drop_duplicates, "mix": read_mix(mix or ()), "engine": engine, "ray_address": ray_address,
+        "work_dir": work_dir,
     }  # fmt: skip
     if update or append:
-        _update(paths or [], out, options, context, output, is_append=append)
+        _update(paths or [], require_local(to_place(out)), options, context, output, is_append=append)
     else:
         _convert(paths or [], out, ConvertConfig(**options), output)
 
@@ -188,12 +197,13 @@ def _is_given(context: typer.Context, parameter: str) -> bool:
     return source is not None and source.name not in ("DEFAULT", "DEFAULT_MAP")
 
 
-def _convert(paths: list[str], out: Path, config: ConvertConfig, output: str) -> None:
+def _convert(paths: list[str], out: str, config: ConvertConfig, output: str) -> None:
     from dataprep.conversion import BadRowsError
     from dataprep.conversion import convert as run_convert
     from dataprep.errors import LongRowsError
     from dataprep.reports.conversion import print_conversion
     from dataprep.reports.progress import count_stages
+    from dataprep.shards.storage import to_place
 
     try:
         with count_stages() as progress:
@@ -207,7 +217,8 @@ def _convert(paths: list[str], out: Path, config: ConvertConfig, output: str) ->
     if output == "json":
         _print_json(manifest.to_json())
     else:
-        print_conversion(manifest, str(out), _console())
+        # As a place is shown: without the secrets that a URI may hold.
+        print_conversion(manifest, str(to_place(out)), _console())
 
 
 def _note(text: str) -> None:
@@ -228,7 +239,7 @@ def _refuse(error: BadRowsError) -> None:
 
 @app.command()
 def verify(
-    directory: Annotated[Path, typer.Argument(help="Shard directory.")],
+    directory: ShardDir,
     output: Format = "text",
 ) -> None:
     """Check every file of a shard directory against its manifest, and the rows against each other."""

@@ -82,3 +82,13 @@ LossMask = Annotated[
 Jobs = Annotated[int, typer.Option("--jobs", "-j", min=1, help="Number of worker processes.")]
 OnBad = Annotated[Literal["error", "skip"], typer.Option(help="End the run on bad rows, or reject them.")]
 Format = Annotated[Literal["text", "json"], typer.Option("--format", help="What to print on standard output.")]
+ShardDir = Annotated[str, typer.Argument(help="Shard directory: a folder, or a URI such as s3://bucket/folder.")]
+Engine = Annotated[
+    Literal["local", "ray"], typer.Option(help="Work in processes of this machine, or on a Ray cluster.")
+]
+RayAddress = Annotated[
+    str | None, typer.Option(help="Ray cluster. Default: the one that Ray finds, else one on this machine.")
+]
+WorkDir = Annotated[
+    Path | None, typer.Option(help="Folder for unfinished work if --out is a URI. Default: in the user's caches.")
+]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ _CHOICES = {
     "media": ("embed", "link"),
     "on_bad": ("error", "skip"),
     "split_by": ("picture", "bytes"),
+    "engine": ("local", "ray"),
     "loss_mask": ("answers", "last-answer"),
 }
 _SPLIT_NAME = re.compile("[a-z0-9_-]{1,64}")
@@ -218,16 +219,28 @@ class ConvertConfig(RowConfig):
     """Pairs of a data file and its weight: 0.5 takes half of its rows, 2 takes each of them twice."""
     jobs: int = 1
     """Number of worker processes."""
+    engine: str = "local"
+    """``local`` works in processes of this machine, ``ray`` on a Ray cluster."""
+    ray_address: str | None = None
+    """Address of the Ray cluster; None joins the one that Ray finds, or starts one on this machine."""
+    work_dir: Path | None = None
+    """Folder for the parts of a conversion into a store; None is the user's caches."""
 
     def __post_init__(self) -> None:
         RowConfig.__post_init__(self)
         for path, weight in self.mix:
             if not 0 < weight <= MOST_WEIGHT:
                 raise ConfigError(f"--mix {path}={weight:g}: a weight is more than 0 and at most {MOST_WEIGHT:,}")
+        if self.ray_address is not None and self.engine != "ray":
+            raise ConfigError(f"--ray-address {self.ray_address} is for a Ray cluster; add --engine ray")
         if not 0 <= self.max_bad_ratio <= 1:
             raise ConfigError(f"--max-bad-ratio is {self.max_bad_ratio}, it must be between 0 and 1")
         if not self.parse_splits() and self.split_like is not None:
             raise ConfigError("--split-like says which rows keep their split; add the --split that the others are for")
+
+    def on_one_machine(self) -> ConvertConfig:
+        """Return the options without those that say how and where the work is done, which change no byte."""
+        return replace(self, jobs=1, engine="local", ray_address=None, work_dir=None)
 
     def parse_splits(self) -> tuple[tuple[str, float], ...]:
         """Return name and share of each split to draw.

@@ -11,6 +11,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -36,10 +37,11 @@ from dataprep.errors import ConfigError, DataprepError
 from dataprep.inputs import Progress, Source, SourceReader, are_finished, common_folder, draw, list_sources
 from dataprep.long_rows import TOO_LONG, refuse_long_rows
 from dataprep.manifests import build_manifest
+from dataprep.media.cache import default_folder
 from dataprep.metas import expand_metas
 from dataprep.parts import Part
 from dataprep.planning import Planner, PlanRecipe, plan_chunk
-from dataprep.pool import Pool, open_pool
+from dataprep.pool import Engine, open_pool
 from dataprep.projection import project_size, refuse_full_disk
 from dataprep.reuse import Reuse, check_old_file, refuse_other_options
 from dataprep.rules.measuring import make_encoder_from
@@ -48,6 +50,8 @@ from dataprep.shards.atomic import atomic_file
 from dataprep.shards.format import LEDGER_NAME, MANIFEST_NAME, REJECTS_NAME, REPAIRS_NAME
 from dataprep.shards.locking import build_in_worker, hold_folder
 from dataprep.shards.manifest import Manifest, SourceEntry, read_manifest, write_manifest
+from dataprep.shards.remote_folder import check_remote_folder, confirm_hold, hold_remote_folder, work_folder_of
+from dataprep.shards.storage import Place, RemotePath, to_place
 from dataprep.shards.writer import ShardFile
 
 PARTS_FOLDER = ".parts"
@@ -104,7 +108,7 @@ class _Told:
 
 def convert(
     paths: list[str],
-    out: str | Path,
+    out: str | Place,
     config: ConvertConfig,
     *,
     progress: Progress = lambda stage, done, total: None,
@@ -115,7 +119,7 @@ def convert(
 
     Args:
         paths: Data files or folders of them.
-        out: The directory to make; it must not hold anything else.
+        out: The directory to make, or its URI in a store; it must not hold anything else.
         config: How to convert.
         progress: Told how far each stage is.
         notice: Told how large the shards will be before they are written.
@@ -128,20 +132,22 @@ def convert(
         BadRowsError: If more rows are bad than ``on_bad`` and ``max_bad_ratio`` accept.
         DataprepError: If an input cannot be read, an option cannot be used or the disk is full.
     """
-    out = Path(out)
+    out = to_place(out)
     paths, config = expand_metas(paths, config)
     mixed = [path for path, _ in config.mix]
-    _check_names(out, *paths, *config.val, *mixed, config.media_root or "", config.model or "")
+    local = [out] if isinstance(out, Path) else []
+    _check_names(*local, *paths, *config.val, *mixed, config.media_root or "", config.model or "")
     encoder = make_encoder_from(config)
     if reuse is not None:
         refuse_other_options(reuse.manifest, config, encoder, reuse.folder)
     sources, source_root = list_sources(paths, config)
     media_base = common_folder([media_root_of(source.path, config) for source in sources])
-    finished = _finish_killed_run(out, sources, config, encoder)
+    parts_folder = _parts_folder(out, config)
+    finished = _finish_killed_run(out, parts_folder, sources, config=config, encoder=encoder)
     if finished is not None:
         return finished
-    parts_folder = _prepare_folder(out)
-    with hold_folder(parts_folder, out):
+    _prepare_folder(out, parts_folder)
+    with hold_folder(parts_folder, out), hold_remote_folder(out, parts_folder):
         _refuse_complete(out)  # another run may have ended meanwhile
         state = AssemblyState(parts_folder, out, media_base, encoder.tokenizer.context_id)
         told = _Told(progress, notice)
@@ -162,7 +168,7 @@ def _run(
     old = reuse.folder if reuse is not None and reuse.is_of_this_release and not config.fix else None
     recipe = PlanRecipe(config, state.parts, state.media_base, old)
     reader = SourceReader(sources, lambda: draw(sources, config, told.progress), told.progress)
-    with open_pool(build=_build_of(recipe, state.parts, config.jobs), jobs=config.jobs) as pool:
+    with _open_engine(recipe, state, sources) as pool:
         if reuse is not None and old is not None:
             list(pool.run_ordered(check_old_file, reuse.files_to_check()))
         parts = list(pool.run_ordered(plan_chunk, reader.chunks()))
@@ -178,16 +184,42 @@ def _run(
                 return reuse.manifest
         if old is None:  # of rows that are taken over the parts hold no ids, which is what the projection goes by
             size = project_size(state, plan, parts, tokens_per_tile=encoder.settings.tiles.tokens_per_tile)
-            refuse_full_disk(state.out, size)
+            if isinstance(state.out, Path):
+                refuse_full_disk(state.out, size)
             told.notice(str(size))
         written = _write_shards(state, plan, parts, pool=pool, progress=told.progress)
     listed = (source_root, reader.entries)
     manifest = build_manifest(state, plan, parts, config=config, encoder=encoder, sources=listed, written=written)
     with atomic_file(state.parts / FINISHED_NAME) as file:
         file.write(_run_key(reader.entries, config, encoder).encode())
+    confirm_hold(state.out, state.parts)
     write_manifest(state.out, manifest)
     _remove_parts(state.parts)
     return manifest
+
+
+def _parts_folder(out: Place, config: ConvertConfig) -> Path:
+    """Return where parts are kept: in the output folder, or for one in a store in a work folder on a disk."""
+    if isinstance(out, Path):
+        if config.work_dir is not None:
+            raise ConfigError(f"--work-dir is for an --out in a store; {out} is a folder and keeps its parts itself")
+        return out / PARTS_FOLDER
+    base = default_folder() if config.work_dir is None else config.work_dir
+    if base is None:
+        raise ConfigError(f"there is no home folder to keep the parts of {out} in; name one with --work-dir")
+    return work_folder_of(out, base.resolve() / "work" if config.work_dir is None else base.resolve())
+
+
+def _open_engine(recipe: PlanRecipe, state: AssemblyState, sources: Sequence[Source]) -> AbstractContextManager[Engine]:
+    """Return what runs the tasks: processes of this machine, or workers of a Ray cluster."""
+    config = recipe.config
+    if config.engine == "ray":
+        from dataprep.ray_engine import RayPlaces, open_ray
+
+        shared = [source.path for source in sources]
+        where = RayPlaces(config.ray_address, state.parts, state.out, shared)
+        return open_ray(build=recipe, jobs=config.jobs, where=where)
+    return open_pool(build=_build_of(recipe, state.parts, config.jobs), jobs=config.jobs)
 
 
 def _build_of(build: Callable[[], State], folder: Path, jobs: int) -> Callable[[], State]:
@@ -196,12 +228,12 @@ def _build_of(build: Callable[[], State], folder: Path, jobs: int) -> Callable[[
 
 
 def _finish_killed_run(
-    out: Path, sources: Sequence[Source], config: ConvertConfig, encoder: Encoder
+    out: Place, parts: Path, sources: Sequence[Source], *, config: ConvertConfig, encoder: Encoder
 ) -> Manifest | None:
     """Clean up after a run of the same inputs and options that was killed behind its manifest; None for any other."""
-    marker = out / PARTS_FOLDER / FINISHED_NAME
+    marker = parts / FINISHED_NAME
     try:
-        if not (out / MANIFEST_NAME).is_file() or not marker.is_file():
+        if not marker.is_file() or not (out / MANIFEST_NAME).is_file():
             return None
     except OSError:  # a name that cannot be: said where the folder is made
         return None
@@ -215,7 +247,8 @@ def _finish_killed_run(
 
 def _run_key(entries: Sequence[SourceEntry], config: ConvertConfig, encoder: Encoder) -> str:
     """Return a hash of all that decides about the files of a run, but for its media."""
-    options = str(asdict(replace(config, jobs=1, on_bad="error", max_bad_ratio=0.0, media_timeout=60)))
+    plain = replace(config.on_one_machine(), on_bad="error", max_bad_ratio=0.0, media_timeout=60)
+    options = str(asdict(plain))
     facts = [__version__, encoder.tokenizer.fingerprint, options, *map(str, entries)]
     return hashlib.sha256("\0".join(facts).encode()).hexdigest()
 
@@ -239,20 +272,23 @@ def _check_names(*paths: str | Path) -> None:
             raise ConfigError(f"{shown} is not UTF-8, and shards cannot name it; rename the file or folder") from error
 
 
-def _prepare_folder(out: Path) -> Path:
+def _prepare_folder(out: Place, parts: Path) -> None:
     """Make the output folder, or make sure that it holds nothing but an unfinished conversion."""
-    parts = out / PARTS_FOLDER
     try:
+        if isinstance(out, RemotePath):
+            parts.mkdir(parents=True, exist_ok=True)
+            check_remote_folder(out, parts)
+            return
         _refuse_complete(out)
         if out.exists() and not parts.exists() and any(out.iterdir()):
             raise ConfigError(f"{out} holds something else; choose an empty or new folder for --out")
         parts.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(f"{out} cannot be used for output ({error.strerror}); choose another --out") from error
-    return parts
+        place, option = (out, "--out") if isinstance(out, Path) else (parts, "--work-dir")
+        raise ConfigError(f"{place} cannot be used for output ({error.strerror}); choose another {option}") from error
 
 
-def _refuse_complete(out: Path) -> None:
+def _refuse_complete(out: Place) -> None:
     if (out / MANIFEST_NAME).exists():
         raise ConfigError(
             f"{out} already holds complete shards; add --update, choose another --out, or remove it first"
@@ -279,7 +315,7 @@ def _refuse_bad_rows(parts: Sequence[Part], config: ConvertConfig) -> None:
 
 
 def _write_shards(
-    state: AssemblyState, plan: ShardPlan, parts: Sequence[Part], *, pool: Pool, progress: Progress
+    state: AssemblyState, plan: ShardPlan, parts: Sequence[Part], *, pool: Engine, progress: Progress
 ) -> WrittenFiles:
     _clean(state.out)
     tasks: list[MediaTask | SamplesTask] = [*plan.media, *plan.samples]
@@ -300,7 +336,7 @@ def _write_shard(planner: Planner, task: tuple[AssemblyState, MediaTask | Sample
     return write_shard(*task, None if planner.taker is None else planner.taker.old)
 
 
-def _clean(out: Path) -> None:
+def _clean(out: Place) -> None:
     """Remove shard files that a killed run left, so that nothing stale lies beside the new ones."""
     for path in [*out.glob("samples-*"), *out.glob("media-*"), *out.glob(REPAIRS_NAME)]:
         path.unlink()

@@ -65,6 +65,10 @@ class ShardVersionError(ShardError):
     """A shard directory has a format version that this release does not read."""
 
 
+class StorageError(DataprepError):
+    """A store that shards lie in (``s3://`` and the like) cannot be reached, or refuses."""
+
+
 class ContractError(ShardError):
     """Shards were made in another way than is asked of them.
 

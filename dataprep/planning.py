@@ -122,10 +122,8 @@ class Planner:
     def part_key(self, chunk: Chunk) -> str:
         """Return what a part of this chunk must have been made from to be used again."""
         # What changes nothing in a part: how the work is done, and what becomes of it.
-        plain = replace(
-            self.config, jobs=1, on_bad="error", max_bad_ratio=0.0, val=(), cache=None, no_cache=False, media_timeout=60
-        )
-        plain = replace(plain, drop_duplicates=False, mix=())
+        plain = replace(self.config.on_one_machine(), on_bad="error", max_bad_ratio=0.0, val=(), cache=None)
+        plain = replace(plain, no_cache=False, media_timeout=60, drop_duplicates=False, mix=())
         options = asdict(plain)
         facts = [__version__, self.encoder.tokenizer.fingerprint, str(self.encoder.settings.tiles), str(options)]
         if self.taker is not None:

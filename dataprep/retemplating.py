@@ -47,6 +47,7 @@ from dataprep.shards.locking import build_in_worker
 from dataprep.shards.manifest import Manifest, MediaShard, SourceEntry, write_manifest
 from dataprep.shards.reader import Shards, open_shards
 from dataprep.shards.samples import LedgerRow, Reject, Sample
+from dataprep.shards.storage import require_local
 from dataprep.shards.writer import ShardFile
 from dataprep.sources import RawRow, read_rows
 from dataprep.stored_rows import StoredRowChecker, add_media_findings
@@ -113,13 +114,13 @@ def retemplate(
         DataprepError: If shards or options cannot be used.
     """
     shards, out = open_source(source), Path(out)
-    manifest = shards.manifest
+    manifest, directory = shards.manifest, require_local(shards.directory)
     options = _options(manifest, config)
     encoder = make_encoder_from(options)
     root = Path(manifest.source_root) if config.source_root is None else config.source_root
     _check_sources(root, manifest.sources, progress)
-    with new_directory(out, shards.directory) as work:
-        recipe = _Recipe(PlanRecipe(options, work, work), shards.directory)
+    with new_directory(out, directory) as work:
+        recipe = _Recipe(PlanRecipe(options, work, work), directory)
         with open_pool(build=partial(build_in_worker, work, recipe), jobs=options.jobs) as pool:
             parts, num_rows = [], 0
             for part in pool.run_ordered(_plan_task, _tasks(shards, root)):
@@ -129,14 +130,14 @@ def retemplate(
             _refuse_bad_rows(parts, manifest, config)
             plan = ShardPlan()
             cut_samples(parts, {part.name: _media_numbers(part) for part in parts}, plan)
-            base = absolute_media_root(shards.directory, manifest)
+            base = absolute_media_root(directory, manifest)
             state = AssemblyState(work, out, Path(base or work), encoder.tokenizer.context_id)
             samples = []
             for file in pool.run_ordered(_write_task, [(state, task) for task in plan.samples]):
                 samples.append(file)
                 progress("sample shards", len(samples), len(plan.samples))
         written = WrittenFiles(
-            media=[_take_media(shards.directory, out, entry) for entry in manifest.media_shards],
+            media=[_take_media(directory, out, entry) for entry in manifest.media_shards],
             samples=samples,
             ledger=write_ledger(out / LEDGER_NAME, state, parts, plan),
             rejects=join_rejects(out / REJECTS_NAME, state, parts),
@@ -190,7 +191,7 @@ def _tasks(shards: Shards, root: Path) -> Iterator[_Task]:
     manifest = shards.manifest
     entries = _entries(open_ledger(shards.directory, manifest).checked_batches())
     facts = manifest.files[REJECTS_NAME]
-    with check_file(shards.directory, REJECTS_NAME, facts).open(encoding="utf-8") as lines:
+    with check_file(require_local(shards.directory), REJECTS_NAME, facts).open(encoding="utf-8") as lines:
         rejects = map(reject_from_json, lines)
         number = 0
         for source in manifest.sources:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -29,6 +28,7 @@ from dataprep.shards.format import (
     UNSAMPLED,
 )
 from dataprep.shards.manifest import Manifest, read_manifest
+from dataprep.shards.storage import Place, to_place
 from dataprep.shards.verify_ledger import check_totals
 
 
@@ -109,7 +109,7 @@ class LedgerEntry:
     number: int
 
 
-def ledger(path: str | Path) -> LedgerReport:
+def ledger(path: str | Place) -> LedgerReport:
     """Count what became of every row, and check that the counts add up.
 
     Args:
@@ -121,7 +121,7 @@ def ledger(path: str | Path) -> LedgerReport:
     Raises:
         ShardError: If there is no manifest, or it cannot be read.
     """
-    directory = Path(path)
+    directory = to_place(path)
     manifest = read_manifest(directory)
     problems = check_totals(manifest)
     counts = _Counts()
@@ -139,7 +139,7 @@ def ledger(path: str | Path) -> LedgerReport:
     return LedgerReport(manifest.ledger.rows_in, counts.sources(manifest), tuple(dict.fromkeys(problems)))
 
 
-def require_accounts(directory: Path) -> None:
+def require_accounts(directory: Place) -> None:
     """Refuse shards whose rows are not all accounted for: what training and evaluation ask first.
 
     Args:
@@ -158,12 +158,12 @@ def require_accounts(directory: Path) -> None:
         )
 
 
-def open_ledger(directory: Path, manifest: Manifest) -> ArrowTable:
+def open_ledger(directory: Place, manifest: Manifest) -> ArrowTable:
     """Return the ledger's file; nothing is read yet."""
     return ArrowTable(directory / LEDGER_NAME, LEDGER_SCHEMA, manifest.ledger.rows_in)
 
 
-def entries(path: str | Path, *, outcome: str | None = None, code: str | None = None) -> Iterator[LedgerEntry]:
+def entries(path: str | Place, *, outcome: str | None = None, code: str | None = None) -> Iterator[LedgerEntry]:
     """Yield the rows of the ledger in input order, those with an outcome or a code where asked.
 
     Args:
@@ -177,7 +177,7 @@ def entries(path: str | Path, *, outcome: str | None = None, code: str | None = 
     """
     if outcome is not None and outcome not in OUTCOMES:
         raise ConfigError(f"no outcome {outcome!r}; there are {', '.join(OUTCOMES)}")
-    directory = Path(path)
+    directory = to_place(path)
     table = open_ledger(directory, read_manifest(directory))
     first = 0
     for batch in table.checked_batches():
@@ -282,12 +282,12 @@ def _differences(counted: Counter[str], told: dict[str, int], sentence: str) -> 
     ]
 
 
-def _check_file(directory: Path, manifest: Manifest, name: str) -> None:
+def _check_file(directory: Place, manifest: Manifest, name: str) -> None:
     check_size(directory / name, manifest.files[name].bytes)
     check_hash(directory / name, manifest.files[name].sha256)
 
 
-def _check_rejects(directory: Path, manifest: Manifest) -> list[str]:
+def _check_rejects(directory: Place, manifest: Manifest) -> list[str]:
     try:
         _check_file(directory, manifest, REJECTS_NAME)
     except ShardError as error:
@@ -299,7 +299,7 @@ def _check_rejects(directory: Path, manifest: Manifest) -> list[str]:
     return [f"{REJECTS_NAME}: {lines:,} rows, {manifest.ledger.rejected:,} are {REJECTED}"]
 
 
-def _check_repairs(directory: Path, manifest: Manifest) -> list[str]:
+def _check_repairs(directory: Place, manifest: Manifest) -> list[str]:
     if REPAIRS_NAME not in manifest.files:
         return []
     try:
@@ -313,5 +313,5 @@ def _check_repairs(directory: Path, manifest: Manifest) -> list[str]:
     return [f"{REPAIRS_NAME}: {lines:,} rows, {manifest.ledger.repaired:,} are {REPAIRED}"]
 
 
-def _without_folder(error: ShardError, directory: Path) -> str:
+def _without_folder(error: ShardError, directory: Place) -> str:
     return str(error).removeprefix(f"{directory}/")

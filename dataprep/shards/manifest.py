@@ -12,7 +12,6 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,6 +31,7 @@ from dataprep.shards.format import (
     REPAIRS_NAME,
     SHARD_NAME,
 )
+from dataprep.shards.storage import Place
 from dataprep.shards.typed_json import OPTIONAL, JsonTypeError, from_object, to_object
 
 
@@ -295,7 +295,7 @@ def _check_names(manifest: Manifest, place: str) -> None:
         raise ShardFormatError(f"{place}: {problem}; convert the data again")
 
 
-def write_manifest(directory: Path, manifest: Manifest) -> None:
+def write_manifest(directory: Place, manifest: Manifest) -> None:
     """Write ``manifest.json`` atomically. Do it last: it declares the directory complete.
 
     Raises:
@@ -305,7 +305,7 @@ def write_manifest(directory: Path, manifest: Manifest) -> None:
         file.write(manifest.to_json().encode("utf-8"))
 
 
-def read_manifest(directory: Path) -> Manifest:
+def read_manifest(directory: Place) -> Manifest:
     """Read the manifest of a shard directory.
 
     Raises:
@@ -315,7 +315,7 @@ def read_manifest(directory: Path) -> Manifest:
     return Manifest.from_json(read_manifest_text(directory), str(path))
 
 
-def read_manifest_text(directory: Path) -> str:
+def read_manifest_text(directory: Place) -> str:
     """Return the text of ``manifest.json``.
 
     Raises:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from dataprep.errors import ShardFormatError
 from dataprep.shards.atomic import atomic_file
 from dataprep.shards.format import REPAIRS_NAME
+from dataprep.shards.storage import Place
 from dataprep.shards.writer import ShardFile
 
 SHORTENED = "L607"
@@ -44,7 +44,7 @@ class Repair:
     message: str
 
 
-def write_repairs(path: Path, repairs: Iterable[Repair], *, is_durable: bool = True) -> ShardFile:
+def write_repairs(path: Place, repairs: Iterable[Repair], *, is_durable: bool = True) -> ShardFile:
     """Write repairs atomically.
 
     Args:
@@ -64,7 +64,7 @@ def write_repairs(path: Path, repairs: Iterable[Repair], *, is_durable: bool = T
         return ShardFile(file=path.name, rows=rows, bytes=file.bytes_written, sha256=file.sha256)
 
 
-def read_repairs(path: Path) -> Iterator[Repair]:
+def read_repairs(path: Place) -> Iterator[Repair]:
     """Yield the repairs of a file.
 
     Raises:
@@ -79,7 +79,7 @@ def read_repairs(path: Path) -> Iterator[Repair]:
             yield repair
 
 
-def check_repairs(directory: Path, repaired: Sequence[tuple[str, int, bytes]]) -> list[str]:
+def check_repairs(directory: Place, repaired: Sequence[tuple[str, int, bytes]]) -> list[str]:
     """Hold the repairs against the repaired rows of the ledger, in its order; returns the problems."""
     try:
         found = [

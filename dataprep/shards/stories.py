@@ -18,6 +18,7 @@ from dataprep.shards.manifest import Manifest
 from dataprep.shards.reader import Shards, open_shards
 from dataprep.shards.repairs import Repair, read_repairs
 from dataprep.shards.samples import Media, RejectFinding, Sample, SampleImage
+from dataprep.shards.storage import Place, to_place
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class RowStory:
     repair: Repair | None = None
 
 
-def why(path: str | Path, place: str) -> tuple[RowStory, ...]:
+def why(path: str | Place, place: str) -> tuple[RowStory, ...]:
     """Tell what became of a row.
 
     Args:
@@ -59,7 +60,7 @@ def why(path: str | Path, place: str) -> tuple[RowStory, ...]:
         ConfigError: If there is no such file or row.
         ShardError: If the shards cannot be read or are damaged.
     """
-    directory = Path(path)
+    directory = to_place(path)
     shards = open_shards(directory)
     manifest = shards.manifest
     name, _, digits = place.rpartition(":")
@@ -93,7 +94,7 @@ def _list(names: Sequence[str]) -> str:
     return ", ".join(names[:5]) + (f" and {len(names) - 5:,} more" if len(names) > 5 else "")
 
 
-def _find_entries(directory: Path, manifest: Manifest, source: str, line: int) -> list[tuple[LedgerEntry, int]]:
+def _find_entries(directory: Place, manifest: Manifest, source: str, line: int) -> list[tuple[LedgerEntry, int]]:
     """Return the entries of a line, each with the number of rejected rows before it."""
     found = []
     first = rejected = 0
@@ -110,7 +111,7 @@ def _find_entries(directory: Path, manifest: Manifest, source: str, line: int) -
     return found
 
 
-def _nearest(directory: Path, manifest: Manifest, source: str, line: int) -> str:
+def _nearest(directory: Place, manifest: Manifest, source: str, line: int) -> str:
     """Say which rows of a source are nearest to a line that has none."""
     before, after = 0, 0
     for batch in open_ledger(directory, manifest).batches():
@@ -177,7 +178,7 @@ def _find_kept(shards: Shards, duplicate: LedgerEntry) -> LedgerEntry | None:
     return next(iter(beside or found), None)
 
 
-def _read_reject(directory: Path, entry: LedgerEntry, number: int) -> tuple[tuple[RejectFinding, ...], str]:
+def _read_reject(directory: Place, entry: LedgerEntry, number: int) -> tuple[tuple[RejectFinding, ...], str]:
     """Return findings and text of the rejected row with this number among all rejected rows."""
     line = next(_lines_from(directory / REJECTS_NAME, number), b"")
     try:
@@ -195,7 +196,7 @@ def _read_reject(directory: Path, entry: LedgerEntry, number: int) -> tuple[tupl
         ) from error
 
 
-def _lines_from(path: Path, number: int) -> Iterator[bytes]:
+def _lines_from(path: Place, number: int) -> Iterator[bytes]:
     with path.open("rb") as file:
         for index, line in enumerate(file):
             if index >= number:

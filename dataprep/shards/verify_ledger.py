@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,12 +22,13 @@ from dataprep.shards.format import (
     SAMPLE_OUTCOMES,
 )
 from dataprep.shards.manifest import LedgerTotals, Manifest
+from dataprep.shards.storage import Place
 from dataprep.shards.verify_tables import PROVENANCE, SampleFacts
 
 _REJECT_MEMBERS = {"source_file", "source_line", "row_hash", "findings", "text"}
 
 
-def read_ledger(directory: Path, manifest: Manifest) -> pa.Table:
+def read_ledger(directory: Place, manifest: Manifest) -> pa.Table:
     """Read the ledger, every value checked.
 
     Raises:
@@ -134,7 +134,7 @@ def _check_shard_places(
     return problems
 
 
-def check_rejects(directory: Path, manifest: Manifest, ledger: pa.Table | None) -> list[str]:
+def check_rejects(directory: Place, manifest: Manifest, ledger: pa.Table | None) -> list[str]:
     """Check the rejects, against the rejected rows of the ledger in its order where there is one; returns problems."""
     problems = []
     seen = []
