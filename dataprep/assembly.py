@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -90,12 +90,22 @@ class WrittenFiles:
 def plan_shards(parts: Sequence[Part]) -> ShardPlan:
     """Number the distinct media of all parts in input order and cut everything into shards."""
     plan = ShardPlan()
-    maps = _number_media(parts, plan)
+    cut_samples(parts, _number_media(parts, plan), plan)
+    return plan
+
+
+def cut_samples(parts: Sequence[Part], maps: Mapping[str, NDArray[np.int64]], plan: ShardPlan) -> None:
+    """Cut the samples of all parts into shards.
+
+    Args:
+        parts: The parts, in input order.
+        maps: For each part the global number of each of its media.
+        plan: Where the tasks of the samples stage are put.
+    """
     names = list(dict.fromkeys(split for part in parts for split in part.splits))
     # train first, then the other splits in the order in which they occur
     for split in sorted(names, key=lambda name: name != TRAIN_SPLIT):
         _cut_split(split, [part for part in parts if split in part.splits], maps, plan)
-    return plan
 
 
 def _number_media(parts: Sequence[Part], plan: ShardPlan) -> dict[str, NDArray[np.int64]]:
@@ -123,7 +133,7 @@ def _number_media(parts: Sequence[Part], plan: ShardPlan) -> dict[str, NDArray[n
     return maps
 
 
-def _cut_split(split: str, parts: Sequence[Part], maps: dict[str, NDArray[np.int64]], plan: ShardPlan) -> None:
+def _cut_split(split: str, parts: Sequence[Part], maps: Mapping[str, NDArray[np.int64]], plan: ShardPlan) -> None:
     pieces: list[tuple[str, NDArray[np.int64]]] = []
     counts = SplitCounts()
     for part in parts:
@@ -265,12 +275,13 @@ def join_rejects(path: Path, state: AssemblyState, parts: Sequence[Part]) -> Sha
     def rejects() -> Iterator[Reject]:
         for part in parts:
             with (state.parts / f"{part.name}.rejects").open(encoding="utf-8") as lines:
-                yield from map(_reject_from_json, lines)
+                yield from map(reject_from_json, lines)
 
     return write_rejects(path, rejects())
 
 
-def _reject_from_json(line: str) -> Reject:
+def reject_from_json(line: str) -> Reject:
+    """Return the rejected row that a line of ``rejects.jsonl`` holds."""
     entry = json.loads(line)
     text = base64.b64decode(entry["text_base64"]) if "text_base64" in entry else entry["text"].encode()
     findings = tuple(RejectFinding(**finding) for finding in entry["findings"])

@@ -6,7 +6,7 @@ the order that they come in, never depend on the number of workers.
 
 from __future__ import annotations
 
-import io
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -15,11 +15,13 @@ from typing import BinaryIO
 
 from dataprep.errors import SourceError
 from dataprep.findings import Location
-from dataprep.sources import MAX_ROW_BYTES, RawRow, SourceStart, finish_line, open_rows, read_array
+from dataprep.sources import RawRow, SourceStart, finish_line, open_rows, read_array
 
 LINES_BYTES = 128 << 10
 """Bytes of lines in a block, to the end of the line: few enough to stay in a core's cache while they are scanned."""
-SLICE_BYTES = 2 << 20
+SLICE_BYTES = 4 << 20
+"""Bytes of lines that are one task: enough that handing it over costs nothing beside it."""
+_PIECE_BYTES = 16 << 10
 CHUNK_ROWS = 512
 CHUNK_BYTES = 4 << 20
 _VIDEO_WEIGHT_BYTES = 64 << 10
@@ -59,16 +61,18 @@ class Slice:
     """Consecutive lines of a plain file that a worker reads for itself: cheaper than to send them.
 
     Attributes:
-        location: Where the first line stands.
+        location: Where the first line stands; line 1 where that is not known, but for the first slice of a file.
         offset: Position of that line in the file, in bytes.
         size: Bytes of the lines.
         starts_with_bom: As of :class:`Block`.
+        is_numbered: Whether the number of the first line is known.
     """
 
     location: Location
     offset: int
     size: int
     starts_with_bom: bool = False
+    is_numbered: bool = True
 
     def blocks(self) -> Iterator[Block | list[RawRow]]:
         """Read the lines.
@@ -76,21 +80,32 @@ class Slice:
         Raises:
             SourceError: If the file cannot be read any more, or has become shorter.
         """
-        # The last line may be longer than any row can be; its end does not matter then.
-        path, size = self.location.path, min(self.size, SLICE_BYTES + MAX_ROW_BYTES + 2)
+        path = self.location.path
         try:
             with Path(path).open("rb") as stream:
                 stream.seek(self.offset)
-                text = stream.read(size)
+                end = self.offset + self.size
+                yield from _cut_lines(self.location, b"", stream, has_bom=self.starts_with_bom, end=end)
+                if stream.tell() < end:
+                    raise SourceError(f"{path}: became shorter while it was read; run the command again")
         except OSError as error:
             raise SourceError(f"{path}: cannot be read any more ({error.strerror}); run the command again") from error
-        if len(text) < size:
-            raise SourceError(f"{path}: became shorter while it was read; run the command again")
-        yield from _cut_lines(self.location, b"", io.BytesIO(text), has_bom=self.starts_with_bom)
+
+    def place(self, line: int) -> Location:
+        """Return where a line of the slice stands in its file, which is read again up to it if need be."""
+        if not self.is_numbered:
+            with Path(self.location.path).open("rb") as stream:
+                # The first slice of a file knows its line.
+                line += _count_lines(stream.fileno(), 0, self.offset) - (self.location.line - 1)
+        return Location(self.location.path, line)
 
 
-def read_slices(path: str) -> Iterator[Slice | Block | list[RawRow]]:
+def read_slices(path: str, *, is_numbered: bool = True) -> Iterator[Slice | Block | list[RawRow]]:
     """Yield all rows of a data file like :func:`read_blocks`, but the lines of a plain file as slices.
+
+    Args:
+        path: The data file.
+        is_numbered: Whether slices need to know their line: the file is read to count them then, else only cut.
 
     Raises:
         SourceError: If the file cannot be opened or read.
@@ -102,17 +117,29 @@ def read_slices(path: str) -> Iterator[Slice | Block | list[RawRow]]:
         if start.foreign or start.is_array:
             yield from _cut_rest(start)
             return
-        number, head, has_bom = start.location.line, start.line, start.has_bom
-        offset = start.stream.tell() - len(head)
-        while text := head + start.stream.read(max(0, SLICE_BYTES - len(head))):
-            size, num_lines, last = len(text), count_line_ends(text), text[-1:]
-            while last and last != b"\n":  # piece by piece, for the line may be of any length
-                piece = start.stream.readline(SLICE_BYTES)
-                size, last = size + len(piece), piece[-1:]
-                num_lines += last == b"\n"
-            yield Slice(Location(path, number), offset, size, has_bom)
-            number, offset = number + num_lines, offset + size
-            head, has_bom = b"", False
+        location, has_bom, descriptor = start.location, start.has_bom, start.stream.fileno()
+        offset = start.stream.tell() - len(start.line)
+        while (end := _find_line_end(descriptor, offset + SLICE_BYTES)) > offset:
+            yield Slice(location, offset, end - offset, has_bom, is_numbered)
+            line = location.line + _count_lines(descriptor, offset, end) if is_numbered else 1
+            location, offset, has_bom = Location(path, line), end, False
+
+
+def _find_line_end(descriptor: int, position: int) -> int:
+    """Return the position behind the line end at or after a position of a file; that of its end if there is none."""
+    while piece := os.pread(descriptor, _PIECE_BYTES, position):
+        place = piece.find(b"\n")
+        if place >= 0:
+            return position + place + 1
+        position += len(piece)
+    return min(position, os.fstat(descriptor).st_size)
+
+
+def _count_lines(descriptor: int, start: int, end: int) -> int:
+    count = 0
+    while start < end and (piece := os.pread(descriptor, min(end - start, SLICE_BYTES), start)):
+        count, start = count + count_line_ends(piece), start + len(piece)
+    return count
 
 
 def read_blocks(path: str) -> Iterator[Block | list[RawRow]]:
@@ -134,9 +161,12 @@ def _cut_rest(start: SourceStart) -> Iterator[Block | list[RawRow]]:
         yield from _cut_lines(start.location, start.line, start.stream, has_bom=start.has_bom)
 
 
-def _cut_lines(start: Location, head: bytes, stream: BinaryIO, *, has_bom: bool) -> Iterator[Block | list[RawRow]]:
+def _cut_lines(
+    start: Location, head: bytes, stream: BinaryIO, *, has_bom: bool, end: int | None = None
+) -> Iterator[Block | list[RawRow]]:
+    """Cut lines from a stream; those behind the position ``end``, with which a line ends, stay in it."""
     number = start.line
-    while text := head + stream.read(max(0, LINES_BYTES - len(head))):
+    while text := head + stream.read(max(0, _most_bytes(stream, end) - len(head))):
         if not text.endswith(b"\n"):
             cut = text.rfind(b"\n") + 1
             line, is_too_long = finish_line(text[cut:], stream)
@@ -153,6 +183,17 @@ def _cut_lines(start: Location, head: bytes, stream: BinaryIO, *, has_bom: bool)
         yield Block(Location(start.path, number), text, starts_with_bom=has_bom)
         number += count_line_ends(text)
         head, has_bom = b"", False
+
+
+def _most_bytes(stream: BinaryIO, end: int | None) -> int:
+    return LINES_BYTES if end is None else min(LINES_BYTES, end - stream.tell())
+
+
+def line_behind(chunk: Block | list[RawRow]) -> int:
+    """Return the number of the line behind a block."""
+    if isinstance(chunk, list):
+        return chunk[-1].location.line + 1
+    return chunk.location.line + count_line_ends(chunk.text) + (not chunk.text.endswith(b"\n"))
 
 
 def count_line_ends(text: bytes) -> int:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from dataprep.blocks import Block, Slice
+from dataprep.blocks import Block, Slice, line_behind
+from dataprep.errors import RuleCrash
 from dataprep.rules.runner import CheckerRecipe, CheckerSet
 from dataprep.sources import RawRow
-from dataprep.verdicts import ChunkVerdict, format_of
+from dataprep.verdicts import CheckedChunk, ChunkVerdict, format_of, has_videos, join_quiet
 
 if TYPE_CHECKING:
     from dataprep.plain.checker import PlainChecker
@@ -22,10 +23,26 @@ _FEWEST_BYTES = 32 << 10
 """Chunks below this go through the rules: to load numpy would take longer."""
 
 
-def check_chunk(state: ChunkChecker, chunk: Slice | Block | list[RawRow]) -> list[ChunkVerdict]:
-    """Check a chunk; a slice is checked block by block."""
-    blocks = chunk.blocks() if isinstance(chunk, Slice) else [chunk]
-    return [state.check(block) for block in blocks]
+def check_chunk(state: ChunkChecker, chunk: Slice | Block | list[RawRow]) -> CheckedChunk:
+    """Check a chunk; a slice is checked block by block.
+
+    Raises:
+        SourceError: If a slice cannot be read any more.
+        RuleCrash: If a rule fails.
+    """
+    if not isinstance(chunk, Slice):
+        verdict = state.check(chunk)
+        return CheckedChunk(verdict.path, [verdict])
+    verdicts: list[ChunkVerdict] = []
+    block: Block | list[RawRow] | None = None
+    try:
+        for block in chunk.blocks():
+            verdicts.append(state.check(block))
+    except RuleCrash as crash:
+        line = int(crash.location.rpartition(":")[2])
+        raise RuleCrash(crash.code, str(chunk.place(line))) from crash
+    num_lines = line_behind(block) - 1 if block is not None and not chunk.is_numbered else None
+    return CheckedChunk(chunk.location.path, join_quiet(verdicts), num_lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +67,8 @@ class ChunkChecker:
         """Check a chunk."""
         verdict = self._check(chunk)
         self._checkers.remember()
-        return verdict
+        trail = self._checkers.cut_trail()
+        return verdict if trail is None else replace(verdict, trail=trail)
 
     def _check(self, chunk: Block | list[RawRow]) -> ChunkVerdict:
         if isinstance(chunk, list):
@@ -67,7 +85,8 @@ class ChunkChecker:
         checked = self._checkers.for_file(path).check_all(rows)
         found = [(number, row.findings) for number, row in enumerate(checked) if row.findings]
         formats = dict(Counter(map(format_of, checked)))
-        return ChunkVerdict(path, len(rows), formats, found, self._checkers.new_collector(path).add_all(checked))
+        facts = self._checkers.new_collector(path).add_all(checked)
+        return ChunkVerdict(path, len(rows), formats, found, facts, any(map(has_videos, checked)))
 
     def _plain_checker(self, path: str, size: int) -> PlainChecker | None:
         if size < _FEWEST_BYTES and "numpy" not in sys.modules:

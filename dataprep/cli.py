@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from dataprep.cli_import import import_app
 from dataprep.cli_lint import lint_command
 from dataprep.cli_options import (
     AllowOutside,
@@ -27,9 +28,11 @@ from dataprep.cli_options import (
     Frames,
     GroupedCommand,
     Jobs,
+    LossMask,
     MaxLength,
     MaxNum,
     MediaRoot,
+    MediaTimeout,
     MissingTag,
     ModelDir,
     NoCache,
@@ -39,6 +42,7 @@ from dataprep.cli_options import (
     System,
     complete_rule,
 )
+from dataprep.cli_repairs import remask_command, retemplate_command
 from dataprep.cli_shards import diff_command, ledger_command
 
 if TYPE_CHECKING:
@@ -77,6 +81,7 @@ def convert(
     model: ModelDir = None,
     max_length: MaxLength = 4096,
     max_num: MaxNum = None,
+    loss_mask: LossMask = "answers",
     media: Annotated[Literal["embed", "link"], typer.Option(help="Copy media into the shards, or link.")] = "embed",
     media_root: MediaRoot = None,
     system: System = None,
@@ -85,8 +90,15 @@ def convert(
     special_text: SpecialText = "reject",
     exif: Exif = "ignore",
     video_frames: Frames = 8,
+    media_timeout: MediaTimeout = 60,
     on_bad: OnBad = "error",
     max_bad_ratio: Annotated[float, typer.Option(help="Largest share of bad rows that skip accepts.")] = 0.05,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Apply safe fixes to rows; the data files stay as they are.")
+    ] = False,
+    drop_duplicates: Annotated[
+        bool, typer.Option("--drop-duplicates", help="Leave out rows that repeat an earlier one, media included.")
+    ] = False,
     split: Annotated[str | None, typer.Option(help="Draw a split by media content, such as val=0.01.")] = None,
     val: Annotated[list[str] | None, typer.Option(help="Data file of the split val; may be repeated.")] = None,
     allow_urls: AllowUrls = False,
@@ -101,12 +113,12 @@ def convert(
     from dataprep.config import ConvertConfig
 
     config = ConvertConfig(
-        model_type=for_model, model=model, max_length=max_length, max_num=max_num, media=media,
-        media_root=media_root, system=system, box_style=box_style, missing_image_tag=missing_image_tag,
-        special_text=special_text, exif=exif, video_frames=video_frames, on_bad=on_bad,
-        max_bad_ratio=max_bad_ratio, split=split, val=tuple(val or ()), allow_urls=allow_urls,
-        allow_private_urls=allow_private_urls, allow_outside_root=allow_outside_root, cache=cache,
-        no_cache=no_cache, jobs=jobs,
+        model_type=for_model, model=model, max_length=max_length, max_num=max_num, loss_mask=loss_mask,
+        media=media, media_root=media_root, system=system, box_style=box_style, missing_image_tag=missing_image_tag,
+        special_text=special_text, exif=exif, video_frames=video_frames, media_timeout=media_timeout,
+        on_bad=on_bad, max_bad_ratio=max_bad_ratio, fix=fix, drop_duplicates=drop_duplicates, split=split,
+        val=tuple(val or ()), allow_urls=allow_urls, allow_private_urls=allow_private_urls,
+        allow_outside_root=allow_outside_root, cache=cache, no_cache=no_cache, jobs=jobs,
     )  # fmt: skip
     _convert(paths, out, config, output)
 
@@ -119,7 +131,8 @@ def _convert(paths: list[str], out: Path, config: ConvertConfig, output: str) ->
 
     try:
         with count_stages() as progress:
-            manifest = run_convert(paths, out, config, progress=progress, notice=_note)
+            notice = _note if output == "text" else _keep_quiet
+            manifest = run_convert(paths, out, config, progress=progress, notice=notice)
     except BadRowsError as error:
         _refuse(error)
     if output == "json":
@@ -130,6 +143,10 @@ def _convert(paths: list[str], out: Path, config: ConvertConfig, output: str) ->
 
 def _note(text: str) -> None:
     typer.echo(f"{text[0].upper()}{text[1:]}.", err=True)
+
+
+def _keep_quiet(text: str) -> None:
+    """Say nothing to programs."""
 
 
 def _refuse(error: BadRowsError) -> None:
@@ -162,6 +179,9 @@ def verify(
 
 app.command(name="ledger")(ledger_command)
 app.command(name="diff")(diff_command)
+app.add_typer(import_app, name="import")
+app.command(name="remask")(remask_command)
+app.command(name="retemplate")(retemplate_command)
 
 
 @app.command()
@@ -210,7 +230,8 @@ def _print_error(error: object) -> None:
 def _add_commands(arguments: list[str]) -> None:
     """Add the commands of the packages above: the one that is called, or all of them where help may be shown."""
     called = next((argument for argument in arguments if not argument.startswith("-")), "")
-    if called in {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}:
+    own = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    if called in own | {group.name for group in app.registered_groups}:
         return
     from importlib.metadata import entry_points
 

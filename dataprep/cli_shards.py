@@ -10,7 +10,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from dataprep.cli_options import Format, complete_rule
+from dataprep.cli_options import Format, ForModel, Jobs, MediaRoot, ModelDir, complete_rule
 
 EXIT_FINDINGS = 1
 
@@ -104,13 +104,24 @@ def diff_command(
     a: Annotated[str, typer.Argument(help="Shard directory, data file or folder of data files: the older side.")],
     b: Annotated[str, typer.Argument(help="The same kind of thing: the newer side.")],
     limit: Annotated[int, typer.Option(min=0, help="Most rows of each kind to print as text; 0 is all.")] = 20,
+    for_model: ForModel = None,
+    model: ModelDir = None,
+    media_root: MediaRoot = None,
+    jobs: Jobs = 1,
     output: Format = "text",
 ) -> None:
-    """Compare shards or data files: rows added, removed and changed, tokens, captions. Exit code 1: they differ."""
+    """Compare shards or data files: rows added, removed and changed, tokens, captions. Exit code 1: they differ.
+
+    The tokens of data files are counted where --for and --model say for which model.
+    """
+    from dataprep.config import RowConfig
     from dataprep.diffing import diff
     from dataprep.reports.diff import diff_lines, diff_object
 
-    found = diff(a, b)
+    config = None
+    if for_model is not None or model is not None:
+        config = RowConfig(model_type=for_model, model=model, media_root=media_root)
+    found = diff(a, b, config, jobs=jobs)
     if output == "json":
         _write_json(diff_object(found))
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from dataprep.errors import ConfigError
 
@@ -14,11 +15,20 @@ _CHOICES = {
     "exif": ("ignore", "apply"),
     "media": ("embed", "link"),
     "on_bad": ("error", "skip"),
+    "loss_mask": ("answers", "last-answer"),
 }
 FORMATS = ("text", "concise", "json", "jsonl", "github", "sarif", "junit", "html", "drops", "annotated")
 """Formats of a lint report."""
 FAIL_ON = ("error", "warning", "info", "never")
 """Values of ``--fail-on``."""
+
+
+class FileRoot(NamedTuple):
+    """A data file with a media root of its own, and the meta file that says so; None for a mended copy."""
+
+    file: str
+    root: Path
+    meta: str | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,6 +45,8 @@ class RowConfig:
     """Most tiles per image, thumbnail not counted; None takes the model type's own (12)."""
     media_root: Path | None = None
     """Folder that media paths are relative to; None is the folder of each data file."""
+    media_roots: tuple[FileRoot, ...] = ()
+    """Data files with a media root of their own, from meta files; the others have ``media_root``."""
     system: str | None = None
     """System prompt of rows that name none; None is the template's own, empty is none."""
     box_style: str = "swift"
@@ -47,6 +59,8 @@ class RowConfig:
     """``ignore`` or ``apply`` the EXIF orientation of images."""
     video_frames: int = 8
     """Frames taken from each video."""
+    media_timeout: int = 60
+    """Seconds that reading one video may take; one that takes longer cannot be used."""
     allow_urls: bool = False
     """Fetch media given as http or https URLs."""
     allow_private_urls: bool = False
@@ -54,15 +68,15 @@ class RowConfig:
     allow_outside_root: bool = False
     """Read media files that lie outside the media root."""
     cache: Path | None = None
-    """Folder in which to remember what was found out of media; None is that of the user's caches."""
+    """Folder in which to remember media and reports; None is that of the user's caches."""
     no_cache: bool = False
-    """Remember nothing of media, and use nothing that is remembered."""
+    """Remember nothing, and use nothing that is remembered."""
 
     def __post_init__(self) -> None:
         check_choices(self)
         if self.max_length < 1:
             raise ConfigError(f"--max-length is {self.max_length}, it must be at least 1")
-        for name in ("max_num", "video_frames"):
+        for name in ("max_num", "video_frames", "media_timeout"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ConfigError(f"--{name.replace('_', '-')} is {value}, it must be at least 1")
@@ -170,12 +184,18 @@ class FixConfig:
 class ConvertConfig(RowConfig):
     """How to convert."""
 
+    loss_mask: str = "answers"
+    """``answers`` trains every answer of a row, ``last-answer`` the last one alone."""
     media: str = "embed"
     """``embed`` media bytes in the shards, or ``link`` to the files."""
     on_bad: str = "error"
     """``error`` ends the run if any row is bad; ``skip`` puts bad rows into the rejects."""
     max_bad_ratio: float = 0.05
     """Largest share of bad rows that ``skip`` accepts, 0..1."""
+    fix: bool = False
+    """Apply safe fixes to rows, as lint does; the data files stay as they are."""
+    drop_duplicates: bool = False
+    """Leave out rows that say what an earlier row says, about the same media."""
     split: str | None = None
     """``NAME=SHARE``: a split to draw from the rows by the content of their media; None draws none."""
     val: tuple[str, ...] = ()

@@ -33,9 +33,11 @@ from dataprep.assembly import (
 from dataprep.blocks import cut_chunks
 from dataprep.config import ConvertConfig
 from dataprep.data_files import expand_paths
+from dataprep.duplicates import drop_duplicates
 from dataprep.encode import Encoder
 from dataprep.errors import ConfigError, DataprepError, SourceError
 from dataprep.manifests import build_manifest
+from dataprep.metas import expand_metas
 from dataprep.parts import TRAIN_SPLIT, VAL_SPLIT, Chunk, Part
 from dataprep.planning import Planner, PlanRecipe, plan_chunk
 from dataprep.pool import Pool, open_pool
@@ -136,6 +138,7 @@ def convert(
         DataprepError: If an input cannot be read, an option cannot be used or the disk is full.
     """
     out = Path(out)
+    paths, config = expand_metas(paths, config)
     _check_names(out, *paths, *config.val, config.media_root or "", config.model or "")
     encoder = make_encoder_from(config)
     sources, source_root = _list_sources(expand_paths(paths), expand_paths(list(config.val)))
@@ -161,10 +164,12 @@ def _run(
     told: _Told,
 ) -> Manifest:
     recipe = PlanRecipe(config, state.parts, state.media_base)
-    reader = _SourceReader(sources, _draw(sources, config), told.progress)
+    reader = _SourceReader(sources, lambda: _draw(sources, config), told.progress)
     with open_pool(build=_build_of(recipe, state.parts, config.jobs), jobs=config.jobs) as pool:
         parts = list(pool.run_ordered(plan_chunk, reader.chunks()))
         _refuse_bad_rows(parts, config)
+        if config.drop_duplicates:
+            parts = drop_duplicates(state.parts, parts)
         plan = plan_shards(parts)
         size = project_size(state, plan, parts, tokens_per_tile=encoder.settings.tiles.tokens_per_tile)
         refuse_full_disk(state.out, size)
@@ -205,7 +210,7 @@ def _finish_killed_run(
 
 def _run_key(entries: Sequence[SourceEntry], config: ConvertConfig, encoder: Encoder) -> str:
     """Return a hash of all that decides about the files of a run, but for its media."""
-    options = str(asdict(replace(config, jobs=1, on_bad="error", max_bad_ratio=0.0)))
+    options = str(asdict(replace(config, jobs=1, on_bad="error", max_bad_ratio=0.0, media_timeout=60)))
     facts = [__version__, encoder.tokenizer.fingerprint, options, *map(str, entries)]
     return hashlib.sha256("\0".join(facts).encode()).hexdigest()
 
@@ -284,10 +289,12 @@ def _draw(sources: Sequence[_Source], config: ConvertConfig) -> Iterator[str]:
 class _SourceReader:
     """Cuts the sources into chunks and takes down what the manifest says about each of them."""
 
-    def __init__(self, sources: Sequence[_Source], drawn: Iterator[str], progress: Progress) -> None:
+    def __init__(self, sources: Sequence[_Source], draw: Callable[[], Iterator[str]], progress: Progress) -> None:
         self.entries: list[SourceEntry] = []
         self._sources = sources
-        self._drawn = drawn
+        # Before the splits are drawn, which reads the rows too: they must be the same ones.
+        self._stamps = [_stamp(source.path) for source in sources]
+        self._drawn = draw()
         self._progress = progress
 
     def chunks(self) -> Iterator[Chunk]:
@@ -298,8 +305,8 @@ class _SourceReader:
         """
         total = sum(Path(source.path).stat().st_size for source in self._sources)
         number = done = 0
-        for source in self._sources:
-            before = Path(source.path).stat()
+        for source, before in zip(self._sources, self._stamps, strict=True):
+            self._refuse_changed(source, before, _stamp(source.path))
             num_rows = 0
             for rows in cut_chunks(read_rows(source.path)):
                 splits = repeat(VAL_SPLIT, len(rows)) if source.is_val else islice(self._drawn, len(rows))
@@ -309,11 +316,19 @@ class _SourceReader:
                 done += sum(len(row.text) + 1 for row in rows)
                 self._progress("rows", min(done, total), total)
             digest, size = _hash_source(source.path)
-            after = Path(source.path).stat()
-            if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or size != after.st_size:
-                raise SourceError(f"{source.path} changed while it was read; run the command again")
+            self._refuse_changed(source, before, (size, _stamp(source.path)[1]))
             split = VAL_SPLIT if source.is_val else TRAIN_SPLIT
             self.entries.append(SourceEntry(path=source.name, sha256=digest, bytes=size, rows=num_rows, split=split))
+
+    def _refuse_changed(self, source: _Source, before: tuple[int, int], after: tuple[int, int]) -> None:
+        if before != after:
+            raise SourceError(f"{source.path} changed while it was read; run the command again")
+
+
+def _stamp(path: str) -> tuple[int, int]:
+    """Return size and modification time of a data file."""
+    facts = Path(path).stat()
+    return facts.st_size, facts.st_mtime_ns
 
 
 def _hash_source(path: str) -> tuple[str, int]:

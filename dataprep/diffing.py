@@ -12,21 +12,23 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from dataprep.tables import RowTable, read_table
+from dataprep.token_counts import with_tokens
 
 if TYPE_CHECKING:
     import polars as pl
 
+    from dataprep.config import RowConfig
     from dataprep.shards.manifest import Manifest
 
 _SETTINGS = (
     "model_type", "template", "tile_size_px", "tokens_per_tile", "max_num", "max_length", "truncation", "box_style",
-    "exif", "media_mode", "system", "video_frames", "special_text", "missing_image_tag",
+    "exif", "media_mode", "loss_mask", "system", "video_frames", "special_text", "missing_image_tag",
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Rows, samples, tokens and trained tokens of one side; samples and tokens are None for data files."""
+    """Rows, samples, tokens and trained tokens of one side; None where it does not say."""
 
     rows: int
     samples: int | None
@@ -69,12 +71,14 @@ class Diff:
         return not self.settings and not any(len(table) for table in tables)
 
 
-def diff(a: str, b: str) -> Diff:
+def diff(a: str, b: str, config: RowConfig | None = None, *, jobs: int = 1) -> Diff:
     """Compare two shard directories, two data files or two folders of them, or shards with the data behind them.
 
     Args:
         a: The older side.
         b: The newer side.
+        config: Model type and folder to count the tokens of data files with; None counts none.
+        jobs: Number of worker processes that count.
 
     Returns:
         The differences.
@@ -82,7 +86,7 @@ def diff(a: str, b: str) -> Diff:
     Raises:
         DataprepError: If a side cannot be read.
     """
-    left, right = read_table(a), read_table(b)
+    left, right = (_read(side, config, jobs) for side in (a, b))
     rows_a, rows_b = _prepare(left, right)
     pairs = rows_a.join(rows_b, on=["hash", "copy"], how="inner", suffix="_b", maintain_order="left")
     only_a = _with_anchor(rows_a, pairs, "number")
@@ -99,6 +103,11 @@ def diff(a: str, b: str) -> Diff:
         captions=_caption_changes(left.captions, right.captions),
         settings=_setting_changes(left.manifest, right.manifest),
     )
+
+
+def _read(side: str, config: RowConfig | None, jobs: int) -> RowTable:
+    table = read_table(side)
+    return table if config is None or table.manifest is not None else with_tokens(table, config, jobs=jobs)
 
 
 def _prepare(left: RowTable, right: RowTable) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -160,9 +169,10 @@ def _differing(pairs: pl.DataFrame, *names: str) -> pl.DataFrame:
 
 def _totals(table: RowTable) -> Totals:
     rows = table.rows
-    if table.manifest is None:
+    num_known = rows["tokens"].count()
+    if table.manifest is None and not num_known:
         return Totals(len(rows), None, None, None)
-    return Totals(len(rows), rows["tokens"].count(), int(rows["tokens"].sum()), int(rows["trained"].sum()))
+    return Totals(len(rows), num_known, int(rows["tokens"].sum()), int(rows["trained"].sum()))
 
 
 def _caption_changes(a: Counter[str], b: Counter[str]) -> dict[str, tuple[int, int]]:

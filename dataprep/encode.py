@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from dataprep.catalog import ModelType, get_model_type
 from dataprep.errors import ConfigError
 from dataprep.grounding import BoxCodec, UnitBox, to_unit
+from dataprep.loss_masks import keep_last_answers
 from dataprep.records import GroundedObject, Record, Turn
 from dataprep.tags import BBOX, IMAGE, REF_OBJECT, VIDEO, split_tags
 from dataprep.templates import IGNORE_INDEX, TEMPLATES, Part, Slot, Template, Text, merge_slots, render
@@ -44,6 +45,7 @@ class EncodeSettings:
         box_style: ``swift`` or ``internvl``.
         missing_image_tag: ``last`` or ``first``: the query that gets the tags that are missing.
         video_frames: Frames taken from each video.
+        loss_mask: ``answers`` or ``last-answer``: what carries loss.
     """
 
     model_type: ModelType
@@ -53,6 +55,7 @@ class EncodeSettings:
     box_style: str = "swift"
     missing_image_tag: str = "last"
     video_frames: int = 8
+    loss_mask: str = "answers"
 
     @property
     def template(self) -> Template:
@@ -169,6 +172,7 @@ class _Placer:
         self.settings = settings
         self.codec = settings.codec
         self.objects = record.objects or ()
+        self.captions = [caption or "" for _, caption in record.caption_texts()]
         self.image_sizes = image_sizes
         self.video_sizes = video_sizes
         # The reference limits every image of a row with a video to one tile.
@@ -220,12 +224,11 @@ class _Placer:
         return choose_grid(size.width, size.height, max_num=self.max_num, tile_size_px=tile_size_px)
 
     def _replace_object_tag(self, tag: str) -> str:
-        if not self.objects:
+        if not self.objects and not self.captions:
             return tag
         if tag == REF_OBJECT:
-            entry = self.objects[self.num_captions]
             self.num_captions += 1
-            return self.codec.format_caption(entry.caption or "")
+            return self.codec.format_caption(self.captions[self.num_captions - 1])
         assert tag == BBOX
         entry = self.objects[self.num_boxes]
         self.num_boxes += 1
@@ -319,8 +322,15 @@ class Encoder:
                 template=self.settings.template,
                 slot_tokens=layout.slot_tokens(self.settings.tiles.tokens_per_tile),
             )
-            samples.append(EncodedSample(ids, labels))
+            samples.append(EncodedSample(ids, self._mask(labels)))
         return samples
+
+    def _mask(self, labels: IdArray) -> IdArray:
+        if self.settings.loss_mask == "answers":
+            return labels
+        import numpy as np
+
+        return keep_last_answers(labels, np.array([0, len(labels)]))
 
 
 def make_encoder(
@@ -332,6 +342,7 @@ def make_encoder(
     box_style: str = "swift",
     missing_image_tag: str = "last",
     video_frames: int = 8,
+    loss_mask: str = "answers",
 ) -> Encoder:
     """Return an encoder for a model type and the folder that holds its tokenizer.
 
@@ -343,6 +354,7 @@ def make_encoder(
         box_style: See :class:`EncodeSettings`.
         missing_image_tag: See :class:`EncodeSettings`.
         video_frames: See :class:`EncodeSettings`.
+        loss_mask: See :class:`EncodeSettings`.
 
     Raises:
         ConfigError: If the model type is unknown or the folder cannot be used.
@@ -362,6 +374,7 @@ def make_encoder(
         box_style=box_style,
         missing_image_tag=missing_image_tag,
         video_frames=video_frames,
+        loss_mask=loss_mask,
     )
     end = settings.template.end
     if len(tokenizer.encode(end)) != 1:

@@ -61,6 +61,27 @@ class ShardVersionError(ShardError):
     """A shard directory has a format version that this release does not read."""
 
 
+class ContractError(ShardError):
+    """Shards were made in another way than is asked of them.
+
+    Attributes:
+        shards: The shard directory.
+        other: What they do not fit, such as ``the model``.
+        differences: What differs, in words.
+        repair: The cheapest command that makes shards which fit.
+    """
+
+    def __init__(self, shards: str, other: str, differences: tuple[str, ...], repair: str) -> None:
+        super().__init__(shards, other, differences, repair)
+        self.shards = shards
+        self.other = other
+        self.differences = differences
+        self.repair = repair
+
+    def __str__(self) -> str:
+        return f"{self.shards} does not fit {self.other}: {'; '.join(self.differences)}; repair it with: {self.repair}"
+
+
 class RuleCrash(DataprepError):
     """A rule raised an exception: a defect of dataprep, not of the data.
 

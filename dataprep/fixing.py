@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -122,14 +122,34 @@ def _mend_chunk(mender: _Mender, rows: list[RawRow]) -> list[MendedRow]:
 
 def _mend(checked: CheckedRow, checker: RowChecker, mender: _Mender) -> MendedRow:
     raw = checked.raw
+    mended, applied = mend_checked(checked, checker, lambda row: _usable_fixes(row, mender))
+    if mended is None:
+        return MendedRow(raw, None, applied)
+    return MendedRow(raw, mended.raw.text if applied else _copy(raw), applied)
+
+
+def mend_checked(
+    checked: CheckedRow, checker: RowChecker, usable_fixes: Callable[[CheckedRow], list[tuple[str, Fix]]]
+) -> tuple[CheckedRow | None, tuple[AppliedFix, ...]]:
+    """Mend a row as far as its fixes go.
+
+    Args:
+        checked: The row as found.
+        checker: Checks it again after each round.
+        usable_fixes: Says which fixes of a checked row may be applied, each with the code of its rule.
+
+    Returns:
+        The row as it is then, checked, or None if it is left out; and the fixes that were applied.
+    """
+    raw = checked.raw
     applied: list[AppliedFix] = []
     seen = {(raw.text, raw.starts_with_bom)}
     for _ in range(MOST_ROUNDS):
-        fixes = _usable_fixes(checked, mender)
+        fixes = usable_fixes(checked)
         outcome = apply_fixes(checked.value, [fix for _, fix in fixes])
         made = [_describe(fix, fixes) for fix in outcome.applied]
         if outcome.is_dropped:
-            return MendedRow(raw, None, (*applied, *made))
+            return None, (*applied, *made)
         if not made:
             break
         text = outcome.text if outcome.text is not None else spell(outcome.row, raw.text)
@@ -138,9 +158,12 @@ def _mend(checked: CheckedRow, checker: RowChecker, mender: _Mender) -> MendedRo
         seen.add((text, False))
         applied += made
         checked = checker.check(RawRow(raw.location, _LINE_BREAK.sub(b" ", text.strip())))
-    if not applied:
-        return MendedRow(raw, _copy(raw))
-    return MendedRow(raw, checked.raw.text, tuple(applied))
+    return checked, tuple(applied)
+
+
+def safe_fixes(row: CheckedRow) -> list[tuple[str, Fix]]:
+    """Return the safe fixes of a row's findings, each with the code of its rule."""
+    return [(found.code, found.fix) for found in row.findings if found.fix is not None and found.fix.is_safe]
 
 
 def _usable_fixes(checked: CheckedRow, mender: _Mender) -> list[tuple[str, Fix]]:

@@ -19,6 +19,7 @@ from dataprep.data_files import expand_paths
 from dataprep.errors import ConfigError
 from dataprep.findings import Finding, Severity
 from dataprep.linting import LintReport, levels_of, lint
+from dataprep.metas import expand_metas
 from dataprep.reports.progress import count_rows
 from dataprep.reports.reporter import FOR_PEOPLE, ReportContext, make_reporter
 from dataprep.reports.visible import make_visible
@@ -60,6 +61,8 @@ def run_lint(paths: list[str], run: LintRun) -> int:
     Raises:
         DataprepError: If a file cannot be read or written, or an option cannot be used.
     """
+    paths, lint_config = expand_metas(paths, run.lint)
+    run = replace(run, lint=lint_config)
     files = list(dict.fromkeys(expand_paths(paths)))
     if run.update_baseline:
         return _update_baseline(files, run)
@@ -210,7 +213,7 @@ def _fix(files: list[str], run: LintRun) -> tuple[list[str], LintRun]:
     if run.fix.fixed_out is not None and len(files) != 1:
         raise ConfigError(f"--fixed-out names one file, and there are {len(files)} data files; leave it out")
     baseline = read_baseline(run.lint.baseline)
-    after, root = [], run.lint.media_root
+    after, root, roots = [], run.lint.media_root, list(run.lint.media_roots)
     for path in files:
         done = fix_file(path, run.lint, unsafe=run.fix.unsafe_fixes, baseline=baseline, fixed_path=run.fix.fixed_out)
         if done.fixed_path is None:
@@ -222,9 +225,11 @@ def _fix(files: list[str], run: LintRun) -> tuple[list[str], LintRun]:
         mended = f"{counted(done.rows, 'row')} mended{dropped} ({fixes})"
         _say(f"{path}: {mended}; see {done.fixed_path} and {done.ledger_path}")
         after.append(str(done.fixed_path))
+        own = [entry for entry in run.lint.media_roots if entry.file == path]
+        roots += [entry._replace(file=str(done.fixed_path), meta=None) for entry in own]
         if run.fix.fixed_out is not None and root is None:
             root = Path(path).parent  # media lie beside the data file, not beside its copy
-    return after, replace(run, lint=replace(run.lint, media_root=root))
+    return after, replace(run, lint=replace(run.lint, media_root=root, media_roots=tuple(roots)))
 
 
 def _refuse_streams(files: list[str], option: str) -> None:

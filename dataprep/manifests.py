@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,12 +12,12 @@ from dataprep import __version__
 from dataprep.assembly import AssemblyState, ShardPlan, WrittenFiles, read_part
 from dataprep.config import ConvertConfig
 from dataprep.encode import Encoder
+from dataprep.fingerprints import describe_tokenizer, fingerprints
 from dataprep.parts import Part, SplitCounts
 from dataprep.shards.columns import numbers
 from dataprep.shards.format import LEDGER_NAME, REJECTS_NAME
 from dataprep.shards.manifest import (
     FileEntry,
-    Fingerprints,
     LedgerTotals,
     LengthStats,
     Manifest,
@@ -30,28 +28,6 @@ from dataprep.shards.manifest import (
     length_stats,
 )
 from dataprep.shards.writer import ShardFile
-
-# Names of the rules that decide about tokens; a change of one of them changes its fingerprint.
-TILING_RULE = "dynamic-preprocess-1"
-LABEL_RULE = "answers-and-ends-1"
-BOX_RULES = {"swift": "trunc-999", "internvl": "round-1000-clip"}
-
-
-def fingerprints(encoder: Encoder) -> Fingerprints:
-    """Return the hashes of everything that decides about the ids of a sample."""
-    settings = encoder.settings
-    template = settings.template
-    facts = {
-        "template": [template.name, template.system_start, template.user_start, template.answer_start, template.end],
-        "tiling": [TILING_RULE, settings.tiles.tile_size_px, settings.tiles.tokens_per_tile, settings.max_num],
-        "boxes": [BOX_RULES[settings.box_style], settings.box_style, settings.model_type.box_family],
-        "labels": [LABEL_RULE],
-        "system": [template.default_system if settings.system is None else settings.system],
-    }
-    hashes = {name: hashlib.sha256(json.dumps(value).encode()).hexdigest() for name, value in facts.items()}
-    hashes["tokenizer"] = encoder.tokenizer.fingerprint
-    together = hashlib.sha256(json.dumps(hashes, sort_keys=True).encode()).hexdigest()
-    return Fingerprints(**hashes, all=together)
 
 
 def build_manifest(
@@ -99,6 +75,8 @@ def build_manifest(
         },
         lengths=_lengths(state, parts),
         ledger=_ledger_totals(parts),
+        loss_mask=settings.loss_mask,
+        tokenizer=describe_tokenizer(encoder.tokenizer, settings.template.answer_start),
     )
 
 
@@ -150,11 +128,13 @@ def _ledger_totals(parts: Sequence[Part]) -> LedgerTotals:
         by_code.update(part.by_code)
     num_rows = sum(part.num_rows for part in parts)
     num_rejected = sum(part.num_rejected for part in parts)
+    num_repaired = sum(part.num_repaired for part in parts)
+    num_duplicates = sum(part.num_duplicates for part in parts)
     return LedgerTotals(
         rows_in=num_rows,
-        converted=num_rows - num_rejected,
-        repaired=0,
+        converted=num_rows - num_rejected - num_repaired - num_duplicates,
+        repaired=num_repaired,
         rejected=num_rejected,
-        duplicate=0,
+        duplicate=num_duplicates,
         by_code=dict(sorted(by_code.items())),
     )

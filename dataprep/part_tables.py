@@ -59,6 +59,7 @@ def samples_table(
         tokenizer=encoder.tokenizer,
         template=settings.template,
         tokens_per_tile=settings.tiles.tokens_per_tile,
+        loss_mask=settings.loss_mask,
     )
     layouts = [entry.layout for entry in rows]
     batch = batch_of_columns(

@@ -99,6 +99,8 @@ class Part:
         splits: Counts by split.
         media_keys: Kind and hexadecimal key of each of its media, in order.
         media_bytes: Size of each of them in a media shard.
+        num_repaired: Rows that became a sample after a fix.
+        num_duplicates: Rows that were left out, because they repeat another.
     """
 
     name: str
@@ -110,6 +112,8 @@ class Part:
     splits: dict[str, SplitCounts]
     media_keys: list[tuple[str, str]]
     media_bytes: list[int]
+    num_repaired: int = 0
+    num_duplicates: int = 0
 
 
 def load_part(summary: Path, key: str) -> Part | None:

@@ -17,9 +17,10 @@ from dataprep.config import ConvertConfig
 from dataprep.encode import Encoder
 from dataprep.errors import MediaError, SourceError
 from dataprep.findings import Finding, Severity
+from dataprep.fixing import mend_checked, safe_fixes
 from dataprep.media.index import MediaFacts
-from dataprep.media.isolation import read_frames
-from dataprep.media.video import frame_to_png
+from dataprep.media.isolation import decode_frames
+from dataprep.media.video import PYAV, frame_to_png
 from dataprep.part_tables import Converted, samples_table
 from dataprep.parts import Chunk, Part, SplitCounts, load_part, store_part
 from dataprep.plain.acceptance import without_collections
@@ -28,8 +29,17 @@ from dataprep.records import hash_row, hash_text
 from dataprep.rules.base import CheckedRow
 from dataprep.rules.runner import FOR_CONVERSION, CheckerRecipe, CheckerSet
 from dataprep.rules.table import RULES
+from dataprep.rules.videos.video_read_by_second_reader import second_reader_message
 from dataprep.shards.flat import write_at_once
-from dataprep.shards.format import LEDGER_SCHEMA, MEDIA_BATCH_ROWS, MEDIA_SCHEMA, SAMPLES_SCHEMA, content_hash
+from dataprep.shards.format import (
+    CONVERTED,
+    LEDGER_SCHEMA,
+    MEDIA_BATCH_ROWS,
+    MEDIA_SCHEMA,
+    REPAIRED,
+    SAMPLES_SCHEMA,
+    content_hash,
+)
 from dataprep.shards.samples import LedgerRow, Media, Reject, RejectFinding
 from dataprep.shards.writer import ShardFile, ledger_batch, media_batch, write_arrow, write_rejects
 from dataprep.sources import RawRow
@@ -80,16 +90,39 @@ class Planner:
         reader = self._readers[path]
         return checker.check_all(rows, () if reader is None else reader.read(rows))
 
+    def repair(self, row: CheckedRow) -> tuple[CheckedRow, tuple[str, ...]]:
+        """Return a row with its safe fixes applied, and the codes of the rules that gave them; no codes, no change.
+
+        What is not sound after that stays as it was found.
+        """
+        if not safe_fixes(row):
+            return row, ()
+        checker = self.checkers.for_file(row.raw.location.path)
+        mended, applied = mend_checked(row, checker, safe_fixes)
+        if mended is None or not applied or mended.has_errors:
+            return row, ()
+        mended.row_hash = hash_checked(row)  # of what the data file says
+        mended.raw = row.raw
+        return mended, tuple(dict.fromkeys(fix.code for fix in applied))
+
     def part_key(self, chunk: Chunk) -> str:
         """Return what a part of this chunk must have been made from to be used again."""
         # What changes nothing in a part: how the work is done, and what becomes of it.
-        plain = replace(self.config, jobs=1, on_bad="error", max_bad_ratio=0.0, val=(), cache=None, no_cache=False)
+        plain = replace(
+            self.config, jobs=1, on_bad="error", max_bad_ratio=0.0, val=(), cache=None, no_cache=False, media_timeout=60
+        )
+        plain = replace(plain, drop_duplicates=False)
         options = asdict(plain)
         facts = [__version__, self.encoder.tokenizer.fingerprint, str(self.encoder.settings.tiles), str(options)]
         digest = hashlib.sha256("\0".join([*facts, chunk.source, *chunk.splits]).encode())
         for row in chunk.rows:
             digest.update(f"\0{row.location.line}\0{row.starts_with_bom}\0".encode() + row.text)
         return digest.hexdigest()
+
+
+def hash_checked(row: CheckedRow) -> bytes:
+    """Return the hash of a row's content, of its text where it could not be parsed."""
+    return row.row_hash or (hash_row(row.value) if row.value is not None else hash_text(row.raw.text))
 
 
 def read_media_file(path: str | Path) -> bytes:
@@ -134,7 +167,8 @@ def plan_chunk(planner: Planner, chunk: Chunk) -> Part:
     with without_collections():
         checked = planner.check(chunk.rows)
         for row, split in zip(checked, chunk.splits, strict=True):
-            builder.add(row, split)
+            builder.note_media(row)
+            builder.add(*(planner.repair(row) if planner.config.fix else (row, ())), split)
         part = builder.write()
     planner.checkers.remember()
     if not builder.lacks_media:  # media that could not be used may be mended before the next run
@@ -167,33 +201,47 @@ class PartBuilder:
         self.converted: list[Converted] = []
         self.ledger: list[LedgerRow] = []
         self.rejects: list[Reject] = []
+        self.num_repaired = self.num_duplicates = 0
         self.by_code: dict[str, int] = {}
         self.examples: dict[str, tuple[int, str]] = {}
         self.media_paths: dict[str, None] = {}
         self.lacks_media = False
         self.files: dict[str, str] = {}
 
-    def add(self, row: CheckedRow, split: str) -> None:
-        """Take a checked row in: convert it into a split, or reject it."""
-        row_hash = row.row_hash or (hash_row(row.value) if row.value is not None else hash_text(row.raw.text))
+    def note_media(self, row: CheckedRow) -> None:
+        """Remember the files that what becomes of a row depends on."""
         for facts in (*row.images, *row.videos):
             self.lacks_media |= facts.error is not None
             if facts.file is not None:
                 self.media_paths[facts.file] = None
+
+    def add(self, row: CheckedRow, repairs: tuple[str, ...], split: str) -> None:
+        """Take a checked row in: convert it into a split, or reject it.
+
+        Args:
+            row: The row, as mended if it was.
+            repairs: Codes of the rules whose fixes were applied to it.
+            split: Its split, should it be converted.
+        """
+        row_hash = hash_checked(row)
+        if repairs:
+            self.note_media(row)
         numbers: list[int] = []
         if not row.has_errors:
             try:
                 numbers = self._place_media(row)
             except MediaError as error:
                 row.findings.insert(0, _undecodable(row, error))
-        codes = tuple(dict.fromkeys(finding.code for finding in row.findings))
+        codes = tuple(dict.fromkeys([*repairs, *(finding.code for finding in row.findings)]))
         for code in codes:
             self.by_code[code] = self.by_code.get(code, 0) + 1
         if row.has_errors:
             self._reject(row, row_hash, codes)
             return
         line = row.raw.location.line
-        self.ledger.append(LedgerRow(self.chunk.source, line, row_hash, "converted", codes, split))
+        outcome = REPAIRED if repairs else CONVERTED
+        self.num_repaired += bool(repairs)
+        self.ledger.append(LedgerRow(self.chunk.source, line, row_hash, outcome, codes, split))
         self.converted.append(Converted(row, row_hash, numbers, split))
 
     def _reject(self, row: CheckedRow, row_hash: bytes, codes: tuple[str, ...]) -> None:
@@ -246,8 +294,11 @@ class PartBuilder:
         media = Media(None, None, None, None, None, video.format.lower(), video.width, video.height)
         if self.planner.config.media == "link":
             return dict.fromkeys(wanted, self._link(str(facts.path), media))
+        decoded = decode_frames(facts.path, wanted, timeout_s=self.planner.config.media_timeout)
+        if decoded.reader == PYAV and video.reader != PYAV:
+            row.findings.append(_read_by_second(row, facts))
         placed = {}
-        for frame_index, frame in zip(wanted, read_frames(facts.path, wanted), strict=True):
+        for frame_index, frame in zip(wanted, decoded.frames, strict=True):
             png = frame_to_png(frame)
             digest = content_hash(png)
             stored = replace(media, hash=digest, bytes=png, size=len(png), format="png")
@@ -300,6 +351,8 @@ class PartBuilder:
             splits=splits,
             media_keys=[(kind, key.hex()) for kind, key in self.media.numbers],
             media_bytes=[(entry.size or 0) if entry.mtime_ns is None else 0 for entry in rows],
+            num_repaired=self.num_repaired,
+            num_duplicates=self.num_duplicates,
         )
 
     def _write_media(self, path: Path) -> ShardFile:
@@ -308,6 +361,18 @@ class PartBuilder:
             return write_at_once(path, MEDIA_SCHEMA, [media_batch(rows)])
         batches = (media_batch(rows[i : i + MEDIA_BATCH_ROWS]) for i in range(0, len(rows), MEDIA_BATCH_ROWS))
         return write_arrow(path, MEDIA_SCHEMA, batches, is_durable=False)  # frames may be many: one batch at a time
+
+
+def _read_by_second(row: CheckedRow, facts: MediaFacts) -> Finding:
+    """Return the note on a video that decord opens, but whose frames it cannot read."""
+    return Finding(
+        code="V357",
+        name=RULES["V357"].name,
+        severity=Severity.INFO,
+        location=row.raw.location,
+        field=facts.ref.field,
+        message=second_reader_message(facts.shown_source),
+    )
 
 
 def _undecodable(row: CheckedRow, error: MediaError) -> Finding:

@@ -1,17 +1,22 @@
 """Run one function over many tasks, in order, in this process or in a pool of processes.
 
 Results come in the order of the tasks whatever the number of processes, and only a few tasks are held at a time.
-Workers are spawned, so that they inherit no threads, and build what they need once, from a picklable recipe. They do
-not hear Ctrl-C, which the caller answers by ending them, and they do not outlive the caller.
+Workers build what they need once, from a picklable recipe. They do not hear Ctrl-C, which the caller answers by ending
+them, and they do not outlive the caller.
+
+Workers are spawned, so that they inherit no threads, locks or connections. That takes half a second. Where the caller
+allows it and this process is seen to hold none of these (:func:`can_fork`), they are forked, within milliseconds.
 """
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import multiprocessing.connection
 import os
 import random
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -27,6 +32,8 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 _TASKS_AHEAD = 3
+# With pools of threads, locks or connections of their own, whether they run already or not.
+_UNSAFE = frozenset({"av", "cv2", "decord", "grpc", "polars", "pyarrow", "sqlite3", "tokenizers", "torch"})
 _state: list[Any] = []
 _is_working = False  # of a worker: whether it is busy with a task, and not with handing a result over
 _is_dropped = False  # of a worker: whether nobody wants its work any more
@@ -38,6 +45,7 @@ def run_ordered(
     *,
     build: Callable[[], Any],
     jobs: int = 1,
+    may_fork: bool = False,
 ) -> Iterator[Result]:
     """Yield ``work(state, task)`` for each task, in order.
 
@@ -46,11 +54,12 @@ def run_ordered(
         tasks: Picklable; consumed as a stream.
         build: Makes the state that every call is given, once per process; picklable.
         jobs: Number of processes; 1 works in this one.
+        may_fork: As of :func:`open_pool`.
 
     Raises:
         DataprepError: If a worker process dies.
     """
-    with open_pool(build=build, jobs=jobs) as pool:
+    with open_pool(build=build, jobs=jobs, may_fork=may_fork) as pool:
         yield from pool.run_ordered(work, tasks)
 
 
@@ -92,25 +101,50 @@ class Pool:
 
 
 @contextmanager
-def open_pool(*, build: Callable[[], Any], jobs: int) -> Iterator[Pool]:
+def open_pool(*, build: Callable[[], Any], jobs: int, may_fork: bool = False) -> Iterator[Pool]:
     """Keep processes for several runs of tasks.
 
     Args:
         build: Makes the state that every call is given, once per process; picklable.
         jobs: Number of processes; 1 works in this one.
+        may_fork: Whether processes may be forked where :func:`can_fork` says so. The caller promises that it holds
+            nothing which two processes must not share: no lock, no connection, no file that a worker would write to.
     """
     seed = str(random.SystemRandom().randrange(1, 1 << 32))
     if jobs <= 1:
         yield Pool(build, jobs, None, seed)
         return
-    context = multiprocessing.get_context("spawn")
+    forks = may_fork and can_fork()
+    context = multiprocessing.get_context("fork" if forks else "spawn")
     told, teller = context.Pipe(duplex=False)
-    starts: dict[str, Any] = {"initializer": _build_state, "initargs": (build, told)}
-    with told, ProcessPoolExecutor(jobs, mp_context=context, **starts) as executor:
+    initial = (build, told, teller if forks else None)  # a forked process gets all that this one holds
+    with told, ProcessPoolExecutor(jobs, mp_context=context, initializer=_build_state, initargs=initial) as executor:
         try:
+            if forks:
+                _fork_all(executor)
             yield Pool(build, jobs, executor, seed)
         finally:
             teller.close()  # work that nobody waits for is dropped: it may take a minute
+
+
+def can_fork() -> bool:
+    """Whether this process can be forked as it is: it has one thread, and loaded nothing that a fork would break.
+
+    Threads are counted by the system, too: those of numerical libraries are none of Python's.
+    """
+    if not sys.platform.startswith("linux") or threading.active_count() > 1 or not _UNSAFE.isdisjoint(sys.modules):
+        return False
+    return len(os.listdir("/proc/self/task")) == 1  # noqa: PTH208 - names are enough
+
+
+def _fork_all(executor: ProcessPoolExecutor) -> None:
+    """Fork the processes before the first thread of the pool starts, and before the caller goes on."""
+    gc.freeze()  # no process collects, and closes, what another one dropped
+    try:
+        with _deaf_to_interrupts():
+            executor.submit(os.getpid)
+    finally:
+        gc.unfreeze()
 
 
 @contextmanager
@@ -156,7 +190,9 @@ class _Dropped(BaseException):
     """Work was dropped in the middle; whoever asked for it has gone, so nobody sees this."""
 
 
-def _build_state(build: Callable[[], Any], told: Connection) -> None:
+def _build_state(build: Callable[[], Any], told: Connection, teller: Connection | None) -> None:
+    if teller is not None:
+        teller.close()  # what is told ends when the caller, and nobody else, holds the other end no more
     signal.signal(signal.SIGUSR1, _drop_work)
     threading.Thread(target=_listen, args=(told,), daemon=True).start()
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # one thread a worker: more only get in each other's way

@@ -83,6 +83,8 @@ class Record:
         images: In the order in which tags consume them.
         videos: Likewise.
         objects: Grounded objects; None if the row has no such field or it is null.
+        captions: What ``<ref-object>`` stands for, in order, where a row counts captions and boxes apart; None where
+            each object brings its own.
     """
 
     location: Location
@@ -92,6 +94,13 @@ class Record:
     images: tuple[MediaRef, ...] = ()
     videos: tuple[MediaRef, ...] = ()
     objects: tuple[GroundedObject, ...] | None = None
+    captions: tuple[str, ...] | None = None
+
+    def caption_texts(self) -> list[tuple[str, str | None]]:
+        """Return JSON path and text of what each ``<ref-object>`` stands for, in order."""
+        if self.captions is not None:
+            return [(f"objects.ref[{index}]", caption) for index, caption in enumerate(self.captions)]
+        return [(f"{entry.field}.caption", entry.caption) for entry in self.objects or ()]
 
 
 def hash_row(row: object) -> bytes:

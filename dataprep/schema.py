@@ -73,8 +73,9 @@ def _validator(name: str) -> Draft202012Validator:
     from jsonschema import Draft202012Validator
     from referencing import Registry, Resource
 
-    part: Resource[Any] = Resource.from_contents(load_schema("object"))
-    registry = Registry().with_resource("dataprep:object", part)
+    registry: Registry[Any] = Registry()
+    for part in ("object", "objects.columns"):
+        registry = registry.with_resource(f"dataprep:{part}", Resource.from_contents(load_schema(part)))
     return Draft202012Validator(load_schema(name), registry=registry)
 
 
@@ -116,6 +117,11 @@ def check_object(value: object, field: str) -> list[ShapeProblem]:
     return [_describe(error, field) for error in _validator("object").iter_errors(value)]
 
 
+def check_columns(value: object, field: str) -> list[ShapeProblem]:
+    """Return what keeps a value from being grounded objects as columns."""
+    return [_describe(error, field) for error in _validator("objects.columns").iter_errors(value)]
+
+
 def check_object_quickly(entry: Any, name: str) -> list[ShapeProblem]:
     """Return what is wrong with an object, running the full validator only where it may be wrong."""
     is_plain = (
@@ -134,7 +140,13 @@ def check_object_quickly(entry: Any, name: str) -> list[ShapeProblem]:
 def _describe(error: ValidationError, prefix: str) -> ShapeProblem:
     error = _find_cause(error)
     path = _format_path(error.absolute_path, prefix)
-    return ShapeProblem(_kind(path, error), path, _sentence(error, path))
+    return ShapeProblem(_kind(path, error), path, _sentence(error, path), _help(path, error))
+
+
+def _help(path: str, error: ValidationError) -> str | None:
+    value = error.instance
+    is_point = "bbox" in path and isinstance(value, list) and len(value) == 2
+    return "a point is no box: write a small box around it, or leave the row out" if is_point else None
 
 
 def _find_cause(error: ValidationError) -> ValidationError:
@@ -171,7 +183,8 @@ def _sentence(error: ValidationError, path: str) -> str:
     if error.validator in ("type", "anyOf"):
         return f"{name} is {name_type(value)}, expected {_expected(schema)}"
     if error.validator == "enum":
-        return f"{name} is {shorten(value)}, expected one of {', '.join(map(str, schema['enum']))}"
+        choices = ", ".join(str(choice) for choice in schema["enum"] if choice is not None)
+        return f"{name} is {shorten(value)}, expected one of {choices}"
     if error.validator == "required":
         return f"{name} lacks {error.message.split(' is a required')[0]}"
     if error.validator in ("minItems", "maxItems", "items") and isinstance(value, list):

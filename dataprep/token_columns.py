@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dataprep.encode import Layout
+from dataprep.loss_masks import keep_last_answers
+from dataprep.shards.format import LOSS_ANSWERS, LOSS_LAST_ANSWER
 from dataprep.templates import IGNORE_INDEX, Slot, Template
 from dataprep.tokenization import TextTokenizer
 
@@ -42,6 +44,7 @@ def join_rows(
     tokenizer: TextTokenizer,
     template: Template,
     tokens_per_tile: int,
+    loss_mask: str = LOSS_ANSWERS,
 ) -> TokenColumns:
     """Put rows together from their layouts and the ids of their texts; see ``tokenization.assemble``."""
     bos = None if tokenizer.bos_id is None else np.array([tokenizer.bos_id], dtype=np.int32)
@@ -75,6 +78,8 @@ def join_rows(
     for number in after_answers:  # the end of an earlier answer is trained, though tokenized with what follows
         labels[starts[number] : starts[number] + len(end_ids)] = end_ids
     offsets = starts[row_ends]
+    if loss_mask == LOSS_LAST_ANSWER:
+        labels = keep_last_answers(labels, offsets)
     lengths = np.diff(_ends(run_lengths(ids))[offsets])
     trained = np.diff(_ends((labels != IGNORE_INDEX).astype(np.int64))[offsets])
     return TokenColumns(ids, labels, offsets, lengths, trained)

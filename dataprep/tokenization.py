@@ -13,7 +13,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
 from weakref import WeakValueDictionary
 
 from dataprep.errors import ConfigError
@@ -80,6 +80,15 @@ class TextTokenizer:
         """The special tokens of this tokenizer that are no ordinary content, longest first."""
         special = {token.content for token in self._tokenizer.get_added_tokens_decoder().values() if token.special}
         return tuple(sorted({*CONTROL_TOKENS, *special} - set(CONTENT_TOKENS), key=lambda token: (-len(token), token)))
+
+    @property
+    def num_tokens(self) -> int:
+        """Number of tokens, added ones included."""
+        return int(self._tokenizer.get_vocab_size(with_added_tokens=True))
+
+    def to_json(self) -> str:
+        """Return everything that decides about ids as JSON, in the form of ``tokenizer.json``."""
+        return str(self._tokenizer.to_str())
 
     def encode(self, text: str) -> list[int]:
         """Return the ids of a text, no special token added."""
@@ -207,7 +216,22 @@ def _add_configured_tokens(tokenizer: Tokenizer, config: dict[str, Any]) -> None
             )
 
 
-def read_tile_settings(folder: Path, *, default: TileSettings) -> TileSettings:
+def read_language_model(folder: Path) -> str | None:
+    """Return the architecture of a model folder's language model as the catalog names it; None if nothing says it."""
+    config = _read_json(folder / "config.json")
+    inner = config.get("text_config") or config.get("llm_config")
+    if not isinstance(inner, dict):
+        return None
+    named = _first(inner.get("architectures"))
+    name = named.removesuffix("ForCausalLM") if isinstance(named, str) else inner.get("model_type")
+    return name.lower() if isinstance(name, str) else None
+
+
+@overload
+def read_tile_settings(folder: Path, *, default: TileSettings) -> TileSettings: ...
+@overload
+def read_tile_settings(folder: Path, *, default: None) -> TileSettings | None: ...
+def read_tile_settings(folder: Path, *, default: TileSettings | None) -> TileSettings | None:
     """Return tile size and context tokens per tile from a model folder's ``config.json``, if it says them.
 
     Args:

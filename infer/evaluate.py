@@ -26,8 +26,9 @@ from dataprep.shards.reader import Shards, open_shards
 from dataprep.shards.samples import Sample
 from dataprep.templates import TEMPLATES
 from dataprep.tokenization import TextTokenizer, load_tokenizer
+from infer.contract import check_model, check_run
 from infer.engine import GenerationSettings, Prompt, generate, prompt_ids
-from infer.errors import ModelError, ModelMismatchError, SampleError
+from infer.errors import ModelError, SampleError
 from infer.inputs import TileReader, check_sample
 from infer.metrics.boxes import score_boxes
 from infer.metrics.exact_match import is_exact_match
@@ -74,7 +75,8 @@ def evaluate_shards(
         has boxes) and what was evaluated.
 
     Raises:
-        ModelError: If model, adapter and shards do not fit together.
+        ContractError: If the shards were made for another tokenizer, template, tiling, box style or system prompt.
+        ModelError: If model and adapter do not fit together.
         ShardError: If the shards cannot be read, their ledger does not add up, or they have no such split.
     """
     options = options or EvalOptions()
@@ -83,7 +85,9 @@ def evaluate_shards(
     require_accounts(shards.directory)
     rows = shards.rows(options.split)
     tokenizer = load_tokenizer(Path(model_dir))
-    check_tokenizer(tokenizer, shards.manifest)
+    check_model(Path(model_dir), tokenizer, shards)
+    if options.adapter is not None:
+        check_run(Path(options.adapter), shards, model_dir=Path(model_dir))
     model = load_model(model_dir, options.model, adapter=options.adapter)
     lines = predict(model, shards, rows, tokenizer=tokenizer, options=options)
     report = summarise(lines) | {
@@ -166,13 +170,6 @@ def summarise(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
             "num_parse_failures": sum(line["is_parse_failure"] for line in grounded),
         },
     }
-
-
-def check_tokenizer(tokenizer: TextTokenizer, manifest: Manifest) -> None:
-    """Raise ModelMismatchError unless the tokenizer is the one that the shards were made with."""
-    expected = manifest.fingerprints.tokenizer
-    if tokenizer.fingerprint != expected:
-        raise ModelMismatchError("the tokenizer's fingerprint", tokenizer.fingerprint[:12], expected[:12])
 
 
 def stop_ids(tokenizer: TextTokenizer, manifest: Manifest) -> tuple[int, ...]:

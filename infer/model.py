@@ -1,9 +1,9 @@
-"""Load an InternVL model in the native transformers layout, and hold it against the shards it is to read.
+"""Load an InternVL model from either layout, and hold it against the shards it is to read.
 
-Input is a local folder with ``config.json`` (model type ``internvl``) and safetensors weights, or a
-configuration to build from scratch; output is an ``InternVLForConditionalGeneration`` on its device, or a
-``PeftModel`` around one. Nothing is downloaded, no code of the folder is run, and pickled weights are not
-opened. Original InternVL folders (``internvl_chat``) are recognised and refused.
+Input is a local folder with ``config.json`` and safetensors weights, in the layout of transformers (model type
+``internvl``) or in the original one (``internvl_chat``), or a configuration to build from scratch; output is an
+``InternVLForConditionalGeneration`` on its device, or a ``PeftModel`` around one. Nothing is downloaded, no code of
+the folder is run, and pickled weights are not opened.
 """
 
 import json
@@ -23,6 +23,7 @@ from transformers.utils import logging as transformers_logging
 from dataprep.shards.manifest import Manifest
 from infer.attention import AttentionChoice, attention_implementation
 from infer.errors import ModelError, ModelMismatchError
+from infer.original_config import is_original
 
 DTYPES: dict[str, torch.dtype] = {
     "float32": torch.float32,
@@ -78,13 +79,20 @@ class ModelOptions:
         return DTYPES[self.dtype]
 
 
-def load_model(path: Path | str, options: ModelOptions | None = None, *, adapter: Path | str | None = None) -> Any:
+def load_model(
+    path: Path | str,
+    options: ModelOptions | None = None,
+    *,
+    adapter: Path | str | None = None,
+    image_token_id: int | None = None,
+) -> Any:
     """Load a model from a local folder.
 
     Args:
-        path: Folder in the native layout, with safetensors weights.
+        path: Folder in the native or the original layout, with safetensors weights.
         options: Device, type and attention; the defaults if None.
         adapter: Folder of a PEFT adapter to put on top, such as a LoRA run; its weights stay separate.
+        image_token_id: Id of ``<IMG_CONTEXT>``, for an original folder without tokenizer files.
 
     Returns:
         The model in evaluation mode, on its device. (Any: transformers' classes are too dynamic for a useful
@@ -94,8 +102,21 @@ def load_model(path: Path | str, options: ModelOptions | None = None, *, adapter
         ModelError: If the folder, its weights or the adapter cannot be used.
     """
     folder, options = Path(path), options or ModelOptions()
-    read_config(folder)
+    config = read_config(folder)
     device, dtype = options.resolve_device(), options.resolve_dtype()
+    if is_original(config):
+        from infer.original_model import load_original  # accelerate takes a while to load
+
+        attention = options.resolve_attention()
+        model = load_original(
+            folder, config, device=device, dtype=dtype, attention=attention, image_token_id=image_token_id
+        )
+    else:
+        model = _load_native(folder, options).to(device)
+    return (model if adapter is None else _with_adapter(model, Path(adapter))).eval()
+
+
+def _load_native(folder: Path, options: ModelOptions) -> Any:
     if not any(folder.glob("*.safetensors")):
         raise ModelError(f"{folder} has a config.json but no *.safetensors weights; pickled weights are not opened")
     attention = options.resolve_attention()
@@ -104,7 +125,7 @@ def load_model(path: Path | str, options: ModelOptions | None = None, *, adapter
             loader: Any = InternVLForConditionalGeneration
             model, loading = loader.from_pretrained(
                 folder,
-                dtype=dtype,
+                dtype=options.resolve_dtype(),
                 use_safetensors=True,
                 local_files_only=True,
                 attn_implementation=attention,
@@ -115,8 +136,7 @@ def load_model(path: Path | str, options: ModelOptions | None = None, *, adapter
     if loading["missing_keys"]:
         names = sorted(loading["missing_keys"])
         raise ModelError(f"{folder} lacks {len(names)} weights that its config.json asks for, such as {names[0]}")
-    model = model.to(device)
-    return (model if adapter is None else _with_adapter(model, Path(adapter))).eval()
+    return model
 
 
 def build_model(config: InternVLConfig | dict[str, Any], options: ModelOptions | None = None, *, seed: int = 0) -> Any:
@@ -138,26 +158,20 @@ def build_model(config: InternVLConfig | dict[str, Any], options: ModelOptions |
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """Return the content of a native model folder's ``config.json``; raise ModelError with the cause otherwise."""
+    """Return the content of a model folder's ``config.json``; raise ModelError if it is no InternVL model's."""
     path = folder / "config.json"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         where = f"{folder} has no config.json" if folder.is_dir() else f"model folder {folder} does not exist"
-        raise ModelError(
-            f"{where}; --model takes a local folder of an InternVL model in the transformers layout"
-        ) from error
+        raise ModelError(f"{where}; --model takes a local folder of an InternVL model") from error
     except (OSError, ValueError) as error:
         raise ModelError(f"{path} cannot be read: {_first_line(error)}") from error
     model_type = content.get("model_type") if isinstance(content, dict) else None
-    if model_type == "internvl_chat":
+    if model_type not in ("internvl", "internvl_chat"):
         raise ModelError(
-            f"{folder} is in the original InternVL layout (model_type 'internvl_chat'), which this release does not "
-            "load yet; use the '-hf' edition of the model, which is in the transformers layout"
-        )
-    if model_type != "internvl":
-        raise ModelError(
-            f"{path} has model_type {model_type!r}; only 'internvl' (InternVL in the transformers layout) is known"
+            f"{path} has model_type {model_type!r}; known are 'internvl' (InternVL in the transformers layout) and "
+            "'internvl_chat' (the original one)"
         )
     return dict(content)
 

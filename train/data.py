@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from dataprep.fingerprints import contract_of_shards, require_same
 from dataprep.packing import pack, shuffled
 from dataprep.shards.ledger import require_accounts
 from dataprep.shards.reader import Shards, open_shards
@@ -25,28 +26,29 @@ from infer.model import check_fits
 from train.config import TrainConfig
 from train.errors import TrainError
 
+_SHARED_PARTS = ("tokenizer", "template", "tiling", "boxes", "labels")
 Rows = list[tuple[int, int]]
 """(number of the shard directory, row in it) of each sample."""
 
 
-def open_all_shards(paths: Sequence[str]) -> list[Shards]:
+def open_all_shards(paths: Sequence[str], model_dir: str | None = None) -> list[Shards]:
     """Open shard directories, and check that they account for every row and were made alike.
+
+    Args:
+        paths: The directories.
+        model_dir: Folder of the model, for the command that repairs.
 
     Raises:
         ShardError: If one cannot be read, or its ledger does not add up.
-        TrainError: If two differ in what decides about tokens; says in what.
+        ContractError: If two differ in what decides about ids and labels; says in what, and how to repair it.
     """
     opened = [open_shards(Path(path)) for path in paths]
     for shards in opened:
         require_accounts(shards.directory)
-    first = opened[0].manifest
+    first = contract_of_shards(opened[0].manifest, paths[0], model_dir)
     for path, shards in zip(paths[1:], opened[1:], strict=True):
-        for name in ("tokenizer", "template", "tiling", "boxes", "labels"):
-            if getattr(shards.manifest.fingerprints, name) != getattr(first.fingerprints, name):
-                raise TrainError(
-                    f"{path} and {paths[0]} differ in their {name} (model types {shards.manifest.model_type} and "
-                    f"{first.model_type}); convert both with the same options"
-                )
+        # Rows may have any system prompt, so shards may differ in that of rows without one.
+        require_same(path, contract_of_shards(shards.manifest), first, _SHARED_PARTS)
     return opened
 
 

@@ -17,8 +17,8 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
 from dataprep.shards.reader import Shards
+from infer.contract import CONTRACT_NAME, check_model, contract_record
 from infer.conventions import CONVENTIONS, RUN_CONFIG_NAME
-from infer.evaluate import check_tokenizer
 from infer.model import ModelOptions, load_model
 from train.checkpoints import RunState, list_checkpoints, read_state, remove_leftovers, restore
 from train.config import TrainConfig
@@ -59,11 +59,11 @@ def build(config: TrainConfig) -> Setup:
     run = Path(config.out)
     checkpoint = _prepare_run(run, config)
     accelerator, options, dtype = _make_accelerator(config)
-    shards = open_all_shards(config.shards)
+    shards = open_all_shards(config.shards, config.model)
     plan = PackPlan(shards, config.train_split, config=config)
     has_val = any(config.val_split in directory.manifest.splits for directory in shards)
     val_plan = PackPlan(shards, config.val_split, config=config) if has_val else None
-    _check_tokenizer_of(Path(config.model), shards)
+    _check_contract(Path(config.model), shards)
     packs_per_step = config.micro_batch_size * config.gradient_accumulation
     packs_per_epoch = len(plan.epoch(0))
     num_packs = config.max_steps * packs_per_step if config.max_steps else plan.num_packs(config.epochs)
@@ -183,11 +183,11 @@ def _identity(config: TrainConfig, plan: PackPlan, shards: list[Shards]) -> dict
     }
 
 
-def _check_tokenizer_of(source: Path, shards: list[Shards]) -> None:
+def _check_contract(source: Path, shards: list[Shards]) -> None:
     if (source / "tokenizer.json").is_file():
         from dataprep.tokenization import load_tokenizer
 
-        check_tokenizer(load_tokenizer(source), shards[0].manifest)
+        check_model(source, load_tokenizer(source), shards[0])
 
 
 def _write_run_config(run: Path, config: TrainConfig, shards: list[Shards], model: Any, total_steps: int) -> None:
@@ -204,6 +204,7 @@ def _write_run_config(run: Path, config: TrainConfig, shards: list[Shards], mode
 def _describe_shards(shards: Shards) -> dict[str, object]:
     manifest = shards.manifest
     facts = {"path": str(shards.directory), "checksum": manifest.checksum, "fingerprint": manifest.fingerprints.all}
+    facts |= {CONTRACT_NAME: contract_record(shards)}
     return facts | {name: getattr(manifest, name) for name in CONVENTIONS}
 
 

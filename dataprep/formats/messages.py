@@ -51,9 +51,12 @@ def _read_content(draft: Draft, content: str | list[dict[str, Any]], field: str)
 
 def _read_part(draft: Draft, part: dict[str, Any], field: str) -> str:
     if part["type"] == "text":
-        return str(part["text"])
+        return str(part["text"] if "text" in part else part["value"])
     kind = "image" if part["type"].startswith("image") else "video"
-    source = part.get(part["type"], part.get(kind))
+    key = next(
+        (name for name in (part["type"], kind, f"{kind}_url", "url", "path", "value") if name in part), part["type"]
+    )
+    source = part.get(key)
     if isinstance(source, dict):
         source = source["url"]
     # A part without a source stands for the next entry of images or videos, like a tag.
@@ -62,5 +65,5 @@ def _read_part(draft: Draft, part: dict[str, Any], field: str) -> str:
         if listed:
             message = f"{field} brings its own {kind}, and the row lists {kind}s too"
             draft.problems.append(ShapeProblem("wrong-shape", field, message, "use one of the two ways for all"))
-        draft.add_media(source, kind, f"{field}.{part['type']}")
+        draft.add_media(source, kind, f"{field}.{key}")
     return f"<{kind}>"

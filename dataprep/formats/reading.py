@@ -29,6 +29,8 @@ _SIGNS = {
 _SHOWN_FIELDS = 8
 _SHOWN_CHARACTERS = 40
 _COMMON_FIELDS = ("images", "videos", "objects", "system")
+COLUMNS = ("ref", "bbox", "bbox_type", "image_id")
+"""Fields of ``objects`` given as columns."""
 KNOWN_FIELDS = {
     "native": ("query", "response", "history", *_COMMON_FIELDS),
     "alpaca": ("instruction", "input", "output", "history", *_COMMON_FIELDS),
@@ -73,6 +75,7 @@ def read_record(
         images=tuple(draft.images),
         videos=tuple(draft.videos),
         objects=draft.objects,
+        captions=draft.captions,
     )
     return record, []
 

@@ -8,11 +8,12 @@ from typing import Any
 
 from dataprep.parsing import parse_embedded
 from dataprep.records import GroundedObject, MediaRef, Number, Turn
-from dataprep.schema import ShapeProblem, check_object_quickly, name_type, shorten
-from dataprep.tags import find_inline_media, replace_inline_media
+from dataprep.schema import ShapeProblem, check_columns, check_object_quickly, name_type, shorten
+from dataprep.tags import BBOX, REF_OBJECT, find_inline_media, replace_inline_media, split_tags
 
 ROLES = {"user": "user", "human": "user", "assistant": "assistant", "gpt": "assistant", "system": "system"}
-_BBOX_TYPES = {"norm1": "norm_1"}  # the spelling of later releases of the reference
+# The spelling of later releases of the reference, in which boxes without a type are pixels.
+_BBOX_TYPES = {None: "real", "norm1": "norm_1", "norm1000": "norm_1000"}
 
 
 @dataclass(slots=True)
@@ -25,6 +26,7 @@ class Draft:
         images: References in the order in which tags consume them.
         videos: Likewise.
         objects: Grounded objects; None if the row has none.
+        captions: What ``<ref-object>`` stands for, where the row counts captions and boxes apart; None elsewhere.
         problems: What keeps the row from becoming a record.
     """
 
@@ -33,6 +35,7 @@ class Draft:
     images: list[MediaRef] = field(default_factory=list)
     videos: list[MediaRef] = field(default_factory=list)
     objects: tuple[GroundedObject, ...] | None = None
+    captions: tuple[str, ...] | None = None
     problems: list[ShapeProblem] = field(default_factory=list)
 
     def add_turn(self, turn: Turn) -> None:
@@ -52,7 +55,7 @@ class Draft:
             target.append(MediaRef(kind, (source or "").strip(), f"{name}[{index}]"))
 
     def add_objects(self, value: Any) -> None:
-        """Take over ``objects``: a list, a JSON string that holds one, columns, or null."""
+        """Take over ``objects``: a list, columns, a JSON string that holds either, or null; turns must be there."""
         if isinstance(value, str):
             value = self._parse_objects(value)
         if isinstance(value, dict):
@@ -71,6 +74,10 @@ class Draft:
             message = f"objects is text that is not JSON ({error}): {shorten(text)}"
             self.problems.append(ShapeProblem("object-shape", "objects", message))
             return None
+        if isinstance(value, dict):
+            problems = check_columns(value, "objects")
+            self.problems += problems
+            return None if problems else value
         if not isinstance(value, list | None):
             message = f"objects holds {name_type(value)}, expected a list"
             self.problems.append(ShapeProblem("object-shape", "objects", message))
@@ -78,17 +85,38 @@ class Draft:
         return value
 
     def _from_columns(self, value: dict[str, Any]) -> list[dict[str, Any]] | None:
-        refs, boxes = value.get("ref", []), value["bbox"]
+        refs, boxes = value.get("ref") or [], value["bbox"]
         image_ids = value.get("image_id") or [0] * len(boxes)
-        if (refs and len(refs) != len(boxes)) or len(image_ids) != len(boxes):
-            message = f"objects has {len(refs)} ref, {len(boxes)} bbox and {len(image_ids)} image_id entries"
-            self.problems.append(ShapeProblem("object-shape", "objects", message, "give one of each per object"))
+        if len(image_ids) != len(boxes):
+            message = f"objects has {len(boxes)} bbox and {len(image_ids)} image_id entries"
+            self.problems.append(ShapeProblem("object-shape", "objects", message, "give one image_id for each bbox"))
             return None
-        bbox_type = value.get("bbox_type", "real")
+        captions: Sequence[str | None] = refs or [None] * len(boxes)
+        if len(captions) != len(boxes):
+            self.captions = tuple(refs)
+            captions = self._captions_of_boxes(refs, len(boxes))
+        written = value.get("bbox_type")
+        bbox_type = _BBOX_TYPES.get(written, written)
         return [
-            {"caption": ref, "bbox": box, "bbox_type": _BBOX_TYPES.get(bbox_type, bbox_type), "image": image}
-            for ref, box, image in zip(refs or [None] * len(boxes), boxes, image_ids, strict=True)
+            {"caption": caption, "bbox": box, "bbox_type": bbox_type, "image": image}
+            for caption, box, image in zip(captions, boxes, image_ids, strict=True)
         ]
+
+    def _captions_of_boxes(self, refs: Sequence[str], num_boxes: int) -> list[str | None]:
+        """Return for each box the one caption that stands before it in the text; None where several do, or none."""
+        left, found = iter(refs), list[str | None]()
+        before: list[str | None] = []
+        is_closed = False  # whether a box has stood behind the last caption
+        for turn in self.turns:
+            for _, piece in split_tags(f"{turn.query}{turn.response}"):
+                if piece == REF_OBJECT:
+                    before = [] if is_closed else before
+                    before.append(next(left, None))
+                    is_closed = False
+                elif piece == BBOX:
+                    found.append(before[0] if len(before) == 1 else None)
+                    is_closed = True
+        return (found + [None] * num_boxes)[:num_boxes]
 
 
 def read_object(entry: dict[str, Any], name: str) -> GroundedObject:

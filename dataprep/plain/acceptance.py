@@ -9,7 +9,8 @@ by line only where they differ.
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from operator import attrgetter
@@ -18,9 +19,9 @@ from typing import Any
 import msgspec
 
 from dataprep.blocks import Block
-from dataprep.plain.checks import RISKY, PlainChecks, Tally, refuse_blank
+from dataprep.plain.checks import RISKY, PlainChecks, refuse_blank
 from dataprep.plain.scan import BlockScan, count_keys, has_escaped_less, has_spaced_key, scan_block
-from dataprep.plain.shapes import Shape, is_possible, make_shape
+from dataprep.plain.shapes import Shape, Tally, is_possible, make_shape
 from dataprep.sources import RawRow
 
 _MOST_LEARNT = 64
@@ -35,10 +36,12 @@ class Accepted:
     Attributes:
         text: Its lines.
         rows: The parsed row of each line that is beyond doubt; None for one that the rules must look at.
+        kinds: How many of them are of each type.
     """
 
     text: bytes
     rows: list[Any]
+    kinds: Mapping[type, int]
 
     @property
     def lines(self) -> list[bytes]:
@@ -87,11 +90,17 @@ class Acceptor:
             return rows
 
     def _split(self, text: bytes, scan: BlockScan, *, has_bom: bool) -> Accepted:
-        rows = self._parse_block(text, scan) or [self._parse_line(line) for line in _split_lines(text)]
-        self._check(rows, text, scan)
+        rows = self._parse_block(text, scan)
+        if rows is None:
+            rows = [self._parse_line(line) for line in _split_lines(text)]
+            kinds = set(map(type, rows))
+        else:
+            kinds = {type(rows[0])}
+        self._check(rows, kinds, text, scan)
         if has_bom:
             rows[0] = None
-        return Accepted(text, rows)
+        is_alike = len(kinds) == 1 and all(rows)  # a parsed row is always true
+        return Accepted(text, rows, {kinds.pop(): len(rows)} if is_alike else Counter(map(type, rows)))
 
     def _parse_block(self, text: bytes, scan: BlockScan) -> list[Any] | None:
         if not scan.is_regular or len(self._shapes) != 1:
@@ -135,10 +144,9 @@ class Acceptor:
         self._shape_of[shape.row_type] = shape
         return shape
 
-    def _check(self, rows: list[Any], text: bytes, scan: BlockScan) -> None:
-        """Replace rows that are not plain by None."""
-        kinds = set(map(type, rows))
-        if len(kinds) == 1 and (shape := self._shape_of.get(kinds.pop())) is not None:
+    def _check(self, rows: list[Any], kinds: set[type], text: bytes, scan: BlockScan) -> None:
+        """Replace rows that are not plain by None; ``kinds`` are their types."""
+        if len(kinds) == 1 and (shape := self._shape_of.get(next(iter(kinds)))) is not None:
             num_keys, num_tags = self._account(shape, rows)
             # Every row leaves at least in the bytes what is accounted for: equal sums are equal for each.
             if scan.agrees(num_keys, num_tags):
@@ -158,7 +166,7 @@ class Acceptor:
         if shape.is_text_only:
             num_keys, num_tags = refuse_blank(shape.row_format, rows)
         else:
-            num_keys, num_tags = self._checks.check_all(shape.row_format, rows)
+            num_keys, num_tags = self._checks.check_all(shape, rows)
         num_keys += len(shape.required) * len(rows)
         unset = msgspec.UNSET
         for name in shape.names:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dataprep.blocks import Block
+from dataprep.errors import RuleCrash
 from dataprep.findings import Finding, Location
 from dataprep.media.index import MediaFacts
 from dataprep.plain.acceptance import Acceptor
-from dataprep.plain.checks import COVERED, COVERED_PIXELS, PlainChecks, Size, are_boxes_inside, objects_of
+from dataprep.plain.checks import COVERED, COVERED_PIXELS, PlainChecks, Size, are_boxes_inside, are_declared, objects_of
 from dataprep.plain.media import plain_size
 from dataprep.plain.records import answer_of, record_of, sources_of, texts_of
 from dataprep.records import MediaRef
@@ -20,7 +21,7 @@ from dataprep.rules.facts import FactCollector
 from dataprep.rules.runner import RowChecker
 from dataprep.rules.table import RULES
 from dataprep.sources import RawRow
-from dataprep.verdicts import ChunkVerdict, format_of
+from dataprep.verdicts import ChunkVerdict, format_of, has_videos
 
 if TYPE_CHECKING:
     from dataprep.media.pixels import PixelFacts
@@ -72,7 +73,7 @@ class PlainChecker:
         """Check a block; ``collector`` is to be given all of its rows."""
         accepted = self._acceptor.accept(block)
         rows = accepted.rows
-        formats = self._count_formats(rows)
+        formats = self._count_formats(accepted.kinds)
         if None not in formats and not self._has_media and not collector.wants_texts:
             return ChunkVerdict(self._path, len(rows), formats, [], collector.finish())
         lines, first = accepted.lines, block.location.line
@@ -93,7 +94,7 @@ class PlainChecker:
         rows = self._acceptor.accept_rows(raws)
         pairs = enumerate(zip(raws, rows, strict=True))
         parsed = ((index, raw.location.line, raw.text, row) for index, (raw, row) in pairs)
-        return self._check_all(parsed, raws.__getitem__, self._count_formats(rows), collector)
+        return self._check_all(parsed, raws.__getitem__, self._count_formats(Counter(map(type, rows))), collector)
 
     def _check_all(
         self,
@@ -106,13 +107,14 @@ class PlainChecker:
         self._wants_media, self._wants_records = collector.wants_media, collector.wants_records
         formats.pop(None, None)
         found: list[tuple[int, list[Finding]]] = []
-        number = 0
+        number, any_videos = 0, False  # plain rows have none
         was_enabled = gc.isenabled()
         gc.disable()  # sound rows make no cycles, and collections would take a third of the time
         try:
             for entry in parsed:
                 if entry[3] is None or not self._take(entry, make_raw, collector):
                     checked = self._check_closely(make_raw(entry[0]), entry[3], formats, collector)
+                    any_videos = any_videos or has_videos(checked)
                     if checked.findings:
                         found.append((number, checked.findings))
                 number += 1
@@ -121,7 +123,7 @@ class PlainChecker:
             if was_enabled:
                 gc.enable()
         formats = {name: count for name, count in formats.items() if count}
-        return ChunkVerdict(self._path, number, formats, found, facts)
+        return ChunkVerdict(self._path, number, formats, found, facts, any_videos)
 
     def _check_closely(self, raw: RawRow, row: Any, formats: dict[Any, int], collector: FactCollector) -> CheckedRow:
         checked = self._checker.check(raw)
@@ -132,11 +134,12 @@ class PlainChecker:
             formats[self._acceptor.format_of(row)] -= 1
         return checked
 
-    def _count_formats(self, rows: list[Any]) -> dict[Any, int]:
-        counts: Counter[Any] = Counter()
-        for kind, count in Counter(map(type, rows)).items():
-            counts[None if kind is type(None) else self._acceptor.format_of_type(kind)] += count
-        return dict(counts)
+    def _count_formats(self, kinds: Mapping[type, int]) -> dict[Any, int]:
+        counts: dict[Any, int] = {}
+        for kind, count in kinds.items():
+            name = None if kind is type(None) else self._acceptor.format_of_type(kind)
+            counts[name] = counts.get(name, 0) + count
+        return counts
 
     def _take(self, parsed: _Parsed, make_raw: Callable[[int], RawRow], collector: FactCollector) -> bool:
         """Hand the facts of an accepted row on; return whether its media are plain, too."""
@@ -160,6 +163,8 @@ class PlainChecker:
                 if seen is not None:
                     pixels.append(seen)
             if entries and not are_boxes_inside(entries, sizes):
+                return False
+            if not are_declared(row, sizes):
                 return False
         if self._wants_media:
             raw = make_raw(index)
@@ -187,5 +192,8 @@ class PlainChecker:
         return known
 
     def _find_format(self, line: bytes) -> str | None:
-        row = self._by_line.check(RawRow(Location(self._path, 1), line))
+        try:
+            row = self._by_line.check(RawRow(Location(self._path, 1), line))
+        except RuleCrash:  # comes again where the row goes through the rules, with its place
+            return None
         return row.record.row_format if row.record is not None and not row.findings else None

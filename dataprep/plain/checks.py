@@ -14,15 +14,17 @@ from typing import Any, TypeAlias
 import msgspec
 
 from dataprep.formats.shared import ROLES
-from dataprep.plain.shapes import PlainObject
+from dataprep.plain.names import NO_NAMES, NORMAL
+from dataprep.plain.shapes import BOX_LIMITS, PlainObject, Shape, Tally
+from dataprep.plain.usual import check_usual
 from dataprep.tags import BBOX, IMAGE, REF_OBJECT
 
 COVERED = frozenset((
     "P001", "P002", "P003", "P004", "P005", "P006", "P007", "P008", "P009", "P010", "S101", "S102", "S103", "S104",
     "S105", "S106", "S107", "S108", "S109", "T201", "T202", "T203", "T204", "T205", "T206", "T207", "T208", "T209",
     "T210", "M301", "M302", "M303", "M304", "M305", "M306", "M307", "M308", "M309", "M311", "M312", "M313", "M314",
-    "M315", "M316", "M317", "M318", "V351", "V352", "V353", "V354", "V355", "V356", "G401", "G402", "G403", "G404",
-    "G405", "G406", "G407", "G408", "G409", "G410", "G411", "G416", "G417", "G418", "G422",
+    "M315", "M316", "M317", "M318", "M319", "V351", "V352", "V353", "V354", "V355", "V356", "V357", "G401", "G402",
+    "G403", "G404", "G405", "G406", "G407", "G408", "G409", "G410", "G411", "G416", "G417", "G418", "G422", "G423",
 ))  # fmt: skip
 """Rules of rows, up to the level of media, that have nothing to say about a plain row."""
 
@@ -30,7 +32,7 @@ COVERED = frozenset((
 _RISKY_NAMES = rb"|".join(rb"[ _-]*".join(bytes([letter]) for letter in name) for name in (
     b"im", b"vid", b"pic", b"aud", b"box", b"bound", b"bbox", b"ref", b"obj", b"quad", b"unk",
 ))  # fmt: skip
-COVERED_PIXELS = frozenset({"M310"})
+COVERED_PIXELS = frozenset({"M310", "V358"})
 """Rules of rows, at the level of pixels, that have nothing to say about images that decode."""
 
 RISKY = re.compile(
@@ -40,8 +42,6 @@ RISKY = re.compile(
 )
 """What may be a tag or a control token, however it is spelled; a ``<`` that begins none of these means nothing."""
 
-Tally: TypeAlias = tuple[int, int]
-"""Keys inside the fields of rows, and tags that stand where they belong: what must be found in the rows' bytes."""
 Size: TypeAlias = tuple[int, int]
 
 _Read: TypeAlias = tuple[str, str, Any, int, int]
@@ -49,7 +49,6 @@ _Read: TypeAlias = tuple[str, str, Any, int, int]
 
 _decode_objects = msgspec.json.Decoder(list[PlainObject] | None).decode
 _SPACED_KEY = re.compile(r'"\s+:')
-_BOX_LIMITS = {"norm_1": 1, "norm_1000": 1000}
 # A box this many times smaller than its image is still 3 px wide in one tile of 448 px.
 _SMALLEST_SHARE = 149
 _CORNER_PX = 2.0
@@ -72,58 +71,33 @@ class PlainChecks:
             "conversations": _read_conversations,
         }
 
-    def check_all(self, row_format: str, rows: list[Any]) -> Tally:
+    def check_all(self, shape: Shape, rows: list[Any]) -> Tally:
         """Replace rows that are not plain by None, and return what the others account for, added up.
 
+        Keys that are not optional are accounted for elsewhere, and of the optional ones those that the shape does not
+        count here.
+
         Args:
-            row_format: ``native``, ``alpaca``, ``messages`` or ``conversations``.
-            rows: Parsed rows of that format.
+            shape: Their shape.
+            rows: Parsed rows.
         """
-        read_row, may_be_short = self._read_row[row_format], row_format == "native"
+        read_row = self._read_row[shape.row_format]
+        if shape.row_format == "native":
+            return check_usual(
+                rows,
+                has_history=shape.has_history,
+                most_images=self._most_images,
+                num_counted=shape.num_counted,
+                check_closely=lambda row: self._check_row(row, read_row(row)),
+            )
         all_keys = all_tags = 0
         for index, row in enumerate(rows):
-            # The usual rows without a call for each of their parts: twice as fast.
-            if may_be_short and not row.history:
-                images, objects = row.images, row.objects
-                if not images and not objects:
-                    if row.response.isspace():
-                        rows[index] = None
-                    continue
-                tally = self._check_boxed(row) if type(objects) is list and type(images) is list else None
-                if tally is not None:
-                    all_keys, all_tags = all_keys + tally[0], all_tags + tally[1]
-                    continue
             tally = self._check_row(row, read_row(row))
             if tally is None:
                 rows[index] = None
             else:
                 all_keys, all_tags = all_keys + tally[0], all_tags + tally[1]
         return all_keys, all_tags
-
-    def _check_boxed(self, row: Any) -> Tally | None:
-        """Check a native row of one turn with lists of images and objects; None only says that it is not usual."""
-        query, answer, images, objects = row.query, row.response, row.images, row.objects
-        num_images, count = len(images), len(objects)
-        if not (query and count and 0 < num_images <= self._most_images) or query.count(IMAGE) != num_images:
-            return None
-        if answer.count(BBOX) != count or query.count(REF_OBJECT) != count:
-            return None
-        if not images[0] or images[0].isspace() or (num_images > 1 and not are_filled(images)):
-            return None
-        for entry in objects:
-            x1, y1, x2, y2 = entry.bbox
-            if x1 >= x2 or y1 >= y2 or entry.image >= num_images:
-                return None
-            if entry.bbox_type != "real" and (x2 if x2 > y2 else y2) > _BOX_LIMITS[entry.bbox_type]:
-                return None
-        if count == 1:
-            if _NORMAL[objects[0].caption] in _NO_NAMES:
-                return None
-        else:
-            names = set(map(_normal_caption, map(_caption_of, objects)))
-            if len(names) < count or not names.isdisjoint(_NO_NAMES):
-                return None
-        return 4 * count, num_images + 2 * count
 
     def _check_row(self, row: Any, read: _Read | None) -> Tally | None:
         """Return what a row accounts for; None if it is not plain."""
@@ -164,11 +138,11 @@ def _check_objects(entries: list[PlainObject], query: str, answer: str, num_imag
         x1, y1, x2, y2 = entry.bbox
         if x1 >= x2 or y1 >= y2 or entry.image >= num_images:
             return None
-        if entry.bbox_type != "real" and max(x2, y2) > _BOX_LIMITS[entry.bbox_type]:
+        if entry.bbox_type != "real" and max(x2, y2) > BOX_LIMITS[entry.bbox_type]:
             return None
-    names = {_NORMAL[entry.caption] for entry in entries}
+    names = {NORMAL[entry.caption] for entry in entries}
     # Objects of one name may be one object twice, or may be told apart by nothing.
-    if len(names) < count or (num_captions and ("" in names or msgspec.UNSET in names)):
+    if len(names) < count or (num_captions and not names.isdisjoint(NO_NAMES)):
         return None
     return 4 * count - (msgspec.UNSET in names), num_boxes + num_captions
 
@@ -182,23 +156,6 @@ def refuse_blank(row_format: str, rows: list[Any]) -> Tally:
     if any(map(str.isspace, map(answer_of, rows))):
         rows[:] = [None if answer_of(row).isspace() else row for row in rows]
     return 0, 0
-
-
-class _NormalCaptions(dict[Any, Any]):
-    """Captions as rules compare them, remembered: labels come again and again."""
-
-    def __missing__(self, caption: Any) -> Any:
-        if len(self) >= _MOST_CAPTIONS:
-            self.clear()
-        self[caption] = caption if caption is msgspec.UNSET else caption.strip().casefold()
-        return self[caption]
-
-
-_MOST_CAPTIONS = 50_000
-_NORMAL = _NormalCaptions()
-_NO_NAMES = frozenset(("", msgspec.UNSET))
-_normal_caption = _NORMAL.__getitem__
-_caption_of = attrgetter("caption")
 
 
 def _read_native(row: Any) -> _Read | None:
@@ -273,6 +230,25 @@ def objects_of(objects: list[PlainObject] | str | None) -> list[PlainObject] | N
     return objects or []  # type: ignore[return-value]  # a list, by then
 
 
+def are_declared(row: Any, sizes: Sequence[Size]) -> bool:
+    """Whether the sizes that a row declares, if it does, are those of its images.
+
+    Args:
+        row: A row of a plain shape.
+        sizes: Width and height of each image in pixels.
+    """
+    for number, sides in enumerate(((row.width, row.width_list), (row.height, row.height_list))):
+        side = sides[1] if sides[0] is None or sides[0] is msgspec.UNSET else sides[0]
+        if side is None or side is msgspec.UNSET:
+            return True
+        values = side if type(side) is list else [side]
+        if len(values) != len(sizes):
+            return True  # nobody can tell of which image
+        if values != [size[number] for size in sizes]:
+            return False
+    return True
+
+
 def are_boxes_inside(entries: list[PlainObject], sizes: Sequence[Size]) -> bool:
     """Whether all boxes lie in their images, large enough to be seen.
 
@@ -289,7 +265,7 @@ def are_boxes_inside(entries: list[PlainObject], sizes: Sequence[Size]) -> bool:
             if x2 > full_x or y2 > full_y:
                 return False
         else:
-            full_x = full_y = _BOX_LIMITS[entry.bbox_type]
+            full_x = full_y = BOX_LIMITS[entry.bbox_type]
             if x2 * width <= _CORNER_PX * full_x and y2 * height <= _CORNER_PX * full_y:
                 return False
         if (x2 - x1) * _SMALLEST_SHARE < full_x or (y2 - y1) * _SMALLEST_SHARE < full_y:

@@ -11,7 +11,7 @@ import msgspec
 
 from dataprep.blocks import Block
 from dataprep.plain.checker import PlainChecker
-from dataprep.plain.checks import COVERED, RISKY, are_boxes_inside, objects_of
+from dataprep.plain.checks import COVERED, RISKY, are_boxes_inside, are_declared, objects_of
 from dataprep.plain.records import record_of, sources_of
 from dataprep.records import ANNOTATION, GroundedObject, hash_row
 from dataprep.rules.base import CheckedRow, Level, Rule
@@ -38,10 +38,15 @@ class _Values:
 
 def make_reader(path: str, checker: RowChecker) -> PlainReader | None:
     """Return a reader for a data file; None if some rule up to the level of media might speak about a plain row."""
+    return PlainReader(path, checker) if is_covered_for_plain(checker) else None
+
+
+def is_covered_for_plain(checker: RowChecker) -> bool:
+    """Whether a checker goes up to the level of media, and none of its rules up to there may speak of a plain row."""
     rules = [code for code in checker.severities if issubclass(RULES[code], Rule) and RULES[code].level in UP_TO_MEDIA]
     if not all(code in COVERED for code in rules) or not checker.levels >= UP_TO_MEDIA:
-        return None
-    return PlainReader(path, checker) if Level.PIXELS not in checker.levels else None
+        return False
+    return Level.PIXELS not in checker.levels
 
 
 class PlainReader(PlainChecker):
@@ -79,6 +84,8 @@ class PlainReader(PlainChecker):
         if len(sizes) < len(known) or type(row.objects) is str:
             return None
         if row.objects and not are_boxes_inside(objects_of(row.objects) or [], sizes):
+            return None
+        if not are_declared(row, sizes):
             return None
         values = self._values
         values.has_fraction = False

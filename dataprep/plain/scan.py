@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_NEWLINE, _QUOTE, _COLON, _LESS, _BACKSLASH, _SPACE = 10, 34, 58, 60, 92, 32
+_NEWLINE, _QUOTE, _COLON, _LESS, _BACKSLASH = 10, 34, 58, 60, 92
 _OPEN, _CLOSE = 123, 125
 _SPACED_KEY = re.compile(rb'(?<!\\)"\s+:')
 
@@ -17,32 +17,37 @@ class BlockScan:
     r"""What was counted in a block.
 
     Attributes:
+        text: Its bytes.
         num_lines: Lines, the last one included even if it lacks its line end.
         is_regular: Whether every line begins with ``{`` and ends with ``}``. A parser that then finds as many
             values as there are lines has found one value in each: inside a value, no ``}`` is followed by ``{``.
-        num_keys: How often ``":`` occurs behind anything but a backslash: once per key, where no key is spaced.
+        num_key_ends: How often ``:`` occurs behind a quote or a byte below it, white space above all: at least once
+            per key, however it is spaced, and once more wherever a text has the like.
         num_less: How often ``<`` occurs.
-        has_spaced_key: Whether white space stands between a quote and a colon anywhere.
         has_escaped_less: Whether an escape such as ``\u003c`` may spell a ``<``.
     """
 
+    text: bytes
     num_lines: int
     is_regular: bool
-    num_keys: int
+    num_key_ends: int
     num_less: int
-    has_spaced_key: bool
     has_escaped_less: bool
 
     def agrees(self, num_keys: int, num_tags: int) -> bool:
         """Whether the block holds just the keys and tags that its rows account for."""
-        is_countable = not (self.has_spaced_key or self.has_escaped_less)
-        return is_countable and self.num_keys == num_keys and self.num_less == num_tags
+        if self.has_escaped_less or self.num_less != num_tags:
+            return False
+        if self.num_key_ends == num_keys:
+            return True
+        # Some text holds the like of it: count more closely.
+        return _count_quoted(self.text) == num_keys and not has_spaced_key(self.text)
 
 
 def scan_block(text: bytes) -> BlockScan:
     """Return the counts of some lines; ``text`` holds at least one byte."""
     codes = np.frombuffer(text, np.uint8)
-    ends = np.flatnonzero(codes == _NEWLINE)
+    ends = (codes == _NEWLINE).nonzero()[0]
     ends_whole = codes[-1] == _NEWLINE
     inner = ends[:-1] if ends_whole else ends
     last = codes[-2] if ends_whole and len(codes) > 1 else codes[-1]
@@ -52,23 +57,27 @@ def scan_block(text: bytes) -> BlockScan:
         and (codes[inner - 1] == _CLOSE).all()
         and (codes[inner + 1] == _OPEN).all()
     )
-    colons = np.flatnonzero(codes[2:] == _COLON)  # as positions in ``codes[2:]``: none of a row's first two bytes
-    before = codes[1:][colons]
-    num_keys = int(np.count_nonzero((before == _QUOTE) & (codes[colons] != _BACKSLASH)))
-    # A blank before a colon is rare, and only then worth a closer look.
-    may_be_spaced = bool((before <= _SPACE).any())
+    key_ends = codes[1:] == _COLON
+    key_ends &= codes[:-1] <= _QUOTE
     return BlockScan(
+        text=text,
         num_lines=len(inner) + 1,
         is_regular=is_regular,
-        num_keys=num_keys,
+        num_key_ends=int(np.count_nonzero(key_ends)),
         num_less=int(np.count_nonzero(codes == _LESS)),
-        has_spaced_key=may_be_spaced and has_spaced_key(text),
-        has_escaped_less=bool((codes == _BACKSLASH).any()) and has_escaped_less(text),
+        has_escaped_less=b"\\" in text and has_escaped_less(text),
     )
 
 
+def _count_quoted(text: bytes) -> int:
+    """Return what :func:`count_keys` does, of many lines."""
+    codes = np.frombuffer(text, np.uint8)
+    colons = np.flatnonzero(codes[2:] == _COLON)  # as positions in ``codes[2:]``: none of a row's first two bytes
+    return int(np.count_nonzero((codes[1:][colons] == _QUOTE) & (codes[colons] != _BACKSLASH)))
+
+
 def count_keys(line: bytes) -> int:
-    """Return ``num_keys`` of one line."""
+    r"""Return how often ``":`` occurs behind anything but a backslash: once per key, where no key is spaced."""
     return line.count(b'":') - line.count(b'\\":')
 
 

@@ -13,6 +13,10 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 
+Tally: TypeAlias = tuple[int, int]
+"""Keys inside the fields of rows, and tags that stand where they belong: what must be found in the rows' bytes."""
+BOX_LIMITS = {"norm_1": 1, "norm_1000": 1000}
+"""The largest number of boxes that are not in pixels."""
 Answer: TypeAlias = Annotated[str, msgspec.Meta(min_length=1)]
 Coordinate: TypeAlias = Annotated[float, msgspec.Meta(ge=0)]
 _Media: TypeAlias = list[str] | Answer | None
@@ -48,11 +52,18 @@ class PlainUtterance(msgspec.Struct, forbid_unknown_fields=True, gc=False, renam
     content: str
 
 
+_Pixels: TypeAlias = Annotated[int, msgspec.Meta(ge=1, lt=1 << 31)]
+_Side: TypeAlias = _Pixels | list[_Pixels] | None
+
 _SHARED: dict[str, Any] = {
     "images": _Media,
     "videos": _NoMedia,
     "objects": list[PlainObject] | str | None,
     "system": str | None,
+    "width": _Side,
+    "height": _Side,
+    "width_list": _Side,
+    "height_list": _Side,
 }
 _HISTORY = list[tuple[str, Answer]] | None
 FIELD_TYPES: Mapping[str, dict[str, Any]] = {
@@ -73,6 +84,8 @@ _NEEDED = {
     "messages": {"messages"},
     "conversations": {"conversations"},
 }
+COUNTED = frozenset({"images", "objects"})
+"""Fields of native rows whose keys are counted with the objects."""
 _NOT_TEXT = {"images", "objects", "history"}
 _UNSUPPORTED = {"audios", "tools", "rejected_response"}  # fine or not by their values, not by their names
 _MOST_KEYS = 64
@@ -88,7 +101,7 @@ class Shape:
         optional: Keys of some rows.
         decode: Parses one line; raises msgspec.MsgspecError or UnicodeDecodeError for another shape.
         decode_lines: Parses consecutive lines.
-        names: Attributes of the optional keys.
+        names: Attributes of the optional keys, but for those that :attr:`num_counted` counts.
         row_type: Type of the parsed rows.
     """
 
@@ -104,6 +117,16 @@ class Shape:
     def is_text_only(self) -> bool:
         """Whether its rows hold texts beside each other and nothing more."""
         return self.row_format in ("native", "alpaca") and not _NOT_TEXT & {*self.required, *self.optional}
+
+    @property
+    def has_history(self) -> bool:
+        """Whether its rows may hold more than one turn as a history."""
+        return "history" in self.required or "history" in self.optional
+
+    @property
+    def num_counted(self) -> int:
+        """How many optional keys are counted where the rows are checked: those of :data:`COUNTED` in native rows."""
+        return len(COUNTED.intersection(self.optional)) if self.row_format == "native" else 0
 
     def widened(self, keys: Sequence[str]) -> Shape:
         """Return the shape of the rows so far and one with these keys."""
@@ -137,7 +160,8 @@ def make_shape(row_format: str, required: Sequence[str], optional: Sequence[str]
         gc=False,
     )
     decoder = msgspec.json.Decoder(made)
-    optional_names = tuple(names[key] for key in optional)
+    counted = COUNTED if row_format == "native" else frozenset()
+    optional_names = tuple(names[key] for key in optional if key not in counted)
     return Shape(
         row_format, tuple(required), tuple(optional), decoder.decode, decoder.decode_lines, optional_names, made
     )

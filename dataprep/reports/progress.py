@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -27,10 +27,15 @@ def count_rows(label: str) -> Iterator[Callable[[int], None]]:
     if not sys.stderr.isatty():
         yield lambda rows: None
         return
-    with _make_bar(has_total=False) as bar:
-        task = bar.add_task(label, total=None, rate="")
+    # The bar begins with the first rows: it has a thread, and processes that were forked before are the cheapest.
+    with ExitStack() as stack:
+        bars: list[tuple[Progress, TaskID]] = []
 
         def advance(rows: int) -> None:
+            if not bars:
+                bar = stack.enter_context(_make_bar(has_total=False))
+                bars.append((bar, bar.add_task(label, total=None, rate="")))
+            bar, task = bars[0]
             speed = bar.tasks[task].speed
             bar.update(task, advance=rows, rate=f"{speed:,.0f}/s" if speed else "")
 

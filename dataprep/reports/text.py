@@ -147,6 +147,7 @@ def _passed(report: LintReport) -> list[str]:
     readable = report.num_rows - sum(summary.formats[UNREADABLE] for summary in report.files)
     whole = readable if report.sampled_from is None else 0
     reached = {"P": report.num_rows, "L": report.num_rows - report.num_rows_with_errors, "D": whole, "C": whole}
+    reached["V"] = readable if report.has_videos else 0
     return [
         name
         for letter, name in _AREAS.items()
@@ -156,8 +157,13 @@ def _passed(report: LintReport) -> list[str]:
 
 def _next_command(report: LintReport, context: ReportContext) -> str:
     # Standard input can be checked, but neither mended nor converted.
-    files = " ".join("DATA" if summary.path == "-" else shell_argument(summary.path) for summary in report.files)
-    root = f" --media-root {shell_argument(str(context.lint.media_root))}" if context.lint.media_root else ""
+    metas = {entry.file: entry.meta for entry in context.lint.media_roots if entry.meta is not None}
+    names = dict.fromkeys(metas.get(summary.path, summary.path) for summary in report.files)
+    files = " ".join("DATA" if name == "-" else shell_argument(name) for name in names)
+    # Mended copies of a meta's files are no longer named by it.
+    roots = {entry.root for entry in context.lint.media_roots if entry.meta is None and entry.file in names}
+    media_root = context.lint.media_root or (roots.pop() if len(roots) == 1 else None)
+    root = f" --media-root {shell_argument(str(media_root))}" if media_root else ""
     failing = [code for code, found in by_weight(report) if context.fails(found.severity)]
     if any(report.by_code[code].fixable for code in failing):
         return f"dataprep lint {files}{root} --fix"

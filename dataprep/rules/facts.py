@@ -179,7 +179,8 @@ class FactCollector:
                 self._conversations.append((0, _NO_ANSWER, NO_RECORD))
             else:
                 texts: list[object] = [text for turn in record.turns for text in (turn.query, turn.response)]
-                self._add_conversation(texts, record.system, record.objects or (), [*row.images, *row.videos])
+                media = [*row.images, *row.videos]
+                self._add_conversation(texts, record.system, record.objects or (), media, record.captions)
         if record is None:
             return
         self._add_objects(line, record.objects or (), row.images)
@@ -241,9 +242,14 @@ class FactCollector:
             self._texts.extend(texts)
 
     def _add_conversation(
-        self, texts: list[object], system: str | None, objects: Sequence[Entry], media: Sequence[MediaFacts]
+        self,
+        texts: list[object],
+        system: str | None,
+        objects: Sequence[Entry],
+        media: Sequence[MediaFacts],
+        captions: Sequence[str] | None = None,
     ) -> None:
-        answer = _fill_in(texts, objects, media) if objects else texts[-1]
+        answer = _fill_in(texts, objects, media, captions) if objects or captions else texts[-1]
         question = 0
         if media:
             keys = [facts.data or facts.relative or facts.ref.source for facts in media]
@@ -332,8 +338,11 @@ def _number_of(folder: str) -> int:
     return zlib.crc32(folder.encode("utf-8", "surrogatepass"))
 
 
-def _fill_in(texts: list[object], objects: Sequence[Entry], media: Sequence[MediaFacts]) -> object:
+def _fill_in(
+    texts: list[object], objects: Sequence[Entry], media: Sequence[MediaFacts], captions_apart: Sequence[str] | None
+) -> object:
     """Put beside each text with tags the captions and boxes that they stand for, in place; return the last one."""
+    all_captions = list(map(_caption_of, objects)) if captions_apart is None else captions_apart
     num_captions = num_boxes = 0
     for index, text in enumerate(texts):
         assert isinstance(text, str)
@@ -341,9 +350,9 @@ def _fill_in(texts: list[object], objects: Sequence[Entry], media: Sequence[Medi
             continue
         captions, boxes = text.count(REF_OBJECT), text.count(BBOX)
         if captions or boxes:
-            named = objects[num_captions : num_captions + captions]
+            named = all_captions[num_captions : num_captions + captions]
             placed = objects[num_boxes : num_boxes + boxes]
-            texts[index] = (text, *map(_caption_of, named), *(_place(entry, media) for entry in placed))
+            texts[index] = (text, *named, *(_place(entry, media) for entry in placed))
             num_captions, num_boxes = num_captions + captions, num_boxes + boxes
     return texts[-1]
 

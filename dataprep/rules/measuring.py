@@ -35,6 +35,7 @@ def make_encoder_from(config: RowConfig) -> Encoder:
         box_style=config.box_style,
         missing_image_tag=config.missing_image_tag,
         video_frames=config.video_frames,
+        loss_mask=getattr(config, "loss_mask", "answers"),
     )
 
 

@@ -20,6 +20,7 @@ from dataprep.rules.grounding.box_normalised_twice import BoxNormalisedTwice
 from dataprep.rules.grounding.box_outside_image import BoxOutsideImage
 from dataprep.rules.grounding.box_vanishes import BoxVanishes
 from dataprep.rules.grounding.box_without_area import BoxWithoutArea
+from dataprep.rules.grounding.boxes_of_another_size import BoxesOfAnotherSize
 from dataprep.rules.grounding.boxes_on_rotated_image import BoxesOnRotatedImage
 from dataprep.rules.grounding.caption_ambiguous import CaptionAmbiguous
 from dataprep.rules.grounding.caption_empty import CaptionEmpty
@@ -30,6 +31,7 @@ from dataprep.rules.grounding.objects_without_image import ObjectsWithoutImage
 from dataprep.rules.grounding.placeholders_and_objects_differ import PlaceholdersAndObjectsDiffer
 from dataprep.rules.images.animated_image import AnimatedImage
 from dataprep.rules.images.cmyk_image import CmykImage
+from dataprep.rules.images.declared_size_differs import DeclaredSizeDiffers
 from dataprep.rules.images.deep_colour_image import DeepColourImage
 from dataprep.rules.images.exif_rotated_image import ExifRotatedImage
 from dataprep.rules.images.image_aspect_extreme import ImageAspectExtreme
@@ -90,7 +92,9 @@ from dataprep.rules.turns.row_formats_mixed import RowFormatsMixed
 from dataprep.rules.turns.unknown_field_near_known import UnknownFieldNearKnown
 from dataprep.rules.videos.model_without_video import ModelWithoutVideo
 from dataprep.rules.videos.video_file_missing import VideoFileMissing
+from dataprep.rules.videos.video_frames_damaged import VideoFramesDamaged
 from dataprep.rules.videos.video_rate_varies import VideoRateVaries
+from dataprep.rules.videos.video_read_by_second_reader import VideoReadBySecondReader
 from dataprep.rules.videos.video_shorter_than_frames import VideoShorterThanFrames
 from dataprep.rules.videos.video_unreadable import VideoUnreadable
 from dataprep.rules.videos.video_without_frames import VideoWithoutFrames
@@ -143,12 +147,15 @@ RULES: dict[str, type[AnyRule]] = {
     "M316": ImageAspectExtreme,
     "M317": ImageExtensionWrong,
     "M318": ImageTruncated,
+    "M319": DeclaredSizeDiffers,
     "V351": VideoFileMissing,
     "V352": VideoUnreadable,
     "V353": ModelWithoutVideo,
     "V354": VideoShorterThanFrames,
     "V355": VideoRateVaries,
     "V356": VideoWithoutFrames,
+    "V357": VideoReadBySecondReader,
+    "V358": VideoFramesDamaged,
     "G401": BboxTypeUnknown,
     "G402": BoxOutsideImage,
     "G403": BoxCornersSwapped,
@@ -171,6 +178,7 @@ RULES: dict[str, type[AnyRule]] = {
     "G420": RowSpaceDiffers,
     "G421": SpacesMixed,
     "G422": CaptionEmpty,
+    "G423": BoxesOfAnotherSize,
     "D501": DuplicateRow,
     "D502": AnswersDisagree,
     "D503": RowInBothSplits,

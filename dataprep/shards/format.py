@@ -47,6 +47,11 @@ OUTCOMES = (CONVERTED, REPAIRED, REJECTED, DUPLICATE)
 SAMPLE_OUTCOMES = (CONVERTED, REPAIRED)
 """The outcomes of rows that became a sample."""
 
+LOSS_ANSWERS = "answers"
+LOSS_LAST_ANSWER = "last-answer"
+LOSS_MASKS = (LOSS_ANSWERS, LOSS_LAST_ANSWER)
+"""Which tokens carry loss: every answer with its end token, or the last answer of a row alone."""
+
 VIDEO_FORMATS = frozenset({"asf", "avi", "flv", "matroska", "mov", "mp4", "mpeg", "mpegts", "ogg", "webm"})
 """Values of ``media.format`` that are never an image; ``gif`` can be either, and the sample's ``kind`` tells."""
 

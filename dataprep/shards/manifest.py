@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +23,15 @@ from dataprep.shards.atomic import atomic_file
 from dataprep.shards.format import (
     FORMAT_VERSION,
     LEDGER_NAME,
+    LOSS_ANSWERS,
+    LOSS_MASKS,
     MANIFEST_NAME,
     MEDIA_MODES,
     READABLE_VERSIONS,
     REJECTS_NAME,
     SHARD_NAME,
 )
-from dataprep.shards.typed_json import JsonTypeError, from_object, to_object
+from dataprep.shards.typed_json import OPTIONAL, JsonTypeError, from_object, to_object
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,6 +59,23 @@ class Fingerprints:
     labels: str
     system: str
     all: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TokenizerFacts:
+    """What can be said of a tokenizer in words where its fingerprint is another one.
+
+    ``vocabulary``, ``merges`` and ``rest`` are SHA-256 hashes of the tokens that were learnt, of how they are put
+    together, and of all else that decides about ids. ``answer_start_ids`` are the ids between a query and its answer.
+    """
+
+    vocab_size: int
+    bos_token_id: int | None
+    added_tokens: dict[str, int]
+    vocabulary: str
+    merges: str
+    rest: str
+    answer_start_ids: tuple[int, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -132,7 +151,8 @@ class Manifest:
 
     Media mode ``embed`` stores the media in the media shards, ``link`` where they lie under ``media_root``.
     ``special_text`` says what was done with text that spells a special token, ``missing_image_tag`` where a
-    missing ``<image>`` was put, ``exif`` whether EXIF rotation is applied when pixels are read.
+    missing ``<image>`` was put, ``exif`` whether EXIF rotation is applied when pixels are read, ``loss_mask`` which
+    answers are trained. ``tokenizer`` is None in shards of a release that did not write it.
     """
 
     format_version: int = FORMAT_VERSION
@@ -165,6 +185,8 @@ class Manifest:
     files: dict[str, FileEntry]
     lengths: LengthStats
     ledger: LedgerTotals
+    loss_mask: str = field(default=LOSS_ANSWERS, metadata=OPTIONAL)
+    tokenizer: TokenizerFacts | None = field(default=None, metadata=OPTIONAL)
 
     @property
     def checksum(self) -> str:
@@ -257,6 +279,8 @@ def _check_names(manifest: Manifest, place: str) -> None:
             problem = f"{name} has {rows} rows"
     if manifest.media_mode not in MEDIA_MODES:
         problem = f"the media mode is {manifest.media_mode!r}, expected one of {', '.join(MEDIA_MODES)}"
+    if manifest.loss_mask not in LOSS_MASKS:
+        problem = f"the loss mask is {manifest.loss_mask!r}, expected one of {', '.join(LOSS_MASKS)}"
     if set(manifest.files) != {LEDGER_NAME, REJECTS_NAME}:
         problem = f"files lists {sorted(manifest.files)}, expected {LEDGER_NAME} and {REJECTS_NAME}"
     if problem is not None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -148,15 +148,19 @@ def _tell_sample(shards: Shards, entry: LedgerEntry) -> RowStory:
 
 
 def _find_kept(shards: Shards, duplicate: LedgerEntry) -> LedgerEntry | None:
+    """Return the first equal row that became a sample, in the same folder if there is one: there its media are, too."""
+    found: list[LedgerEntry] = []
     first = 0
     for batch in open_ledger(shards.directory, shards.manifest).checked_batches():
         same = pc.equal(batch.column("row_hash"), pa.scalar(duplicate.row_hash, batch.schema.field("row_hash").type))
         kept = pc.and_(same, pc.is_in(batch.column("outcome"), pa.array(SAMPLE_OUTCOMES)))
         if pc.any(kept).as_py():
             numbers = pa.array(range(first, first + batch.num_rows), pa.int64())
-            return next(entries_of(batch.append_column("number", numbers).filter(kept)))
+            found += entries_of(batch.append_column("number", numbers).filter(kept))
         first += batch.num_rows
-    return None
+    folder = PurePosixPath(duplicate.source_file).parent
+    beside = [entry for entry in found if PurePosixPath(entry.source_file).parent == folder]
+    return next(iter(beside or found), None)
 
 
 def _read_reject(directory: Path, entry: LedgerEntry, number: int) -> tuple[tuple[RejectFinding, ...], str]:

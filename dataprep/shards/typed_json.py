@@ -13,6 +13,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
+OPTIONAL = {"optional": True}
+"""Metadata of a field that is not written where it has its default, and may be missing where it is read."""
 
 
 class JsonTypeError(ValueError):
@@ -20,7 +22,7 @@ class JsonTypeError(ValueError):
 
 
 def from_object(kind: type[T], value: object, place: str) -> T:
-    """Build a dataclass from a JSON object with exactly the members of its fields.
+    """Build a dataclass from a JSON object with exactly the members of its fields, optional ones perhaps missing.
 
     Args:
         kind: A dataclass.
@@ -35,7 +37,8 @@ def from_object(kind: type[T], value: object, place: str) -> T:
     """
     members = _typed(value, dict, "an object", place)
     hints = get_type_hints(kind)
-    names = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
+    fields = dataclasses.fields(kind)  # type: ignore[arg-type]
+    names = [field.name for field in fields if field.name in members or not _is_optional(field)]
     missing = [name for name in names if name not in members]
     unknown = sorted(set(members) - set(names))
     if missing or unknown:
@@ -47,12 +50,21 @@ def from_object(kind: type[T], value: object, place: str) -> T:
 def to_object(value: object) -> Any:
     """Turn dataclasses into plain dicts and lists that ``json`` can write; the inverse of ``from_object``."""
     if dataclasses.is_dataclass(value):
-        return {field.name: to_object(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        values = {field: getattr(value, field.name) for field in dataclasses.fields(value)}
+        return {
+            field.name: to_object(item)
+            for field, item in values.items()
+            if not (_is_optional(field) and item == field.default)
+        }
     if isinstance(value, dict):
         return {key: to_object(item) for key, item in value.items()}
     if isinstance(value, tuple):
         return [to_object(item) for item in value]
     return value
+
+
+def _is_optional(field: dataclasses.Field[Any]) -> bool:
+    return bool(field.metadata.get("optional"))
 
 
 def _value(hint: Any, value: object, place: str) -> object:

@@ -16,11 +16,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from dataprep.errors import ShardError
+from dataprep.loss_masks import keep_last_answers
 from dataprep.shards.arrow_file import ArrowTable
 from dataprep.shards.format import (
     IGNORE_INDEX,
     KIND_FRAME,
     KIND_IMAGE,
+    LOSS_LAST_ANSWER,
     MEDIA_EMBED,
     MEDIA_SCHEMA,
     SAMPLES_SCHEMA,
@@ -190,6 +192,9 @@ def _token_rules(view: _SampleBatch, manifest: Manifest) -> Iterator[Rule]:
         yield "a label is neither -100 nor the input id at its place", view.labels.any_in_row(wrong)
         on_image = view.has_loss & (view.id_values == manifest.context_token_id)
         yield "a context token carries loss", view.labels.any_in_row(on_image)
+    if manifest.loss_mask == LOSS_LAST_ANSWER:
+        kept = keep_last_answers(view.label_values, view.labels.offsets)
+        yield "more than the last answer carries loss", view.labels.any_in_row(kept != view.label_values)
 
 
 def _image_rules(view: _SampleBatch, num_media: int) -> Iterator[Rule]:

@@ -93,6 +93,11 @@ def read_ledger(folder: Path) -> list[dict[str, Any]]:
     return read_table(folder / "ledger.arrow")
 
 
+def read_outcomes(folder: Path) -> list[str]:
+    """What became of each row, in order."""
+    return [row["outcome"] for row in read_ledger(folder)]
+
+
 def read_rejects(folder: Path) -> list[dict[str, Any]]:
     """Entries of ``rejects.jsonl``."""
     return [json.loads(line) for line in (folder / "rejects.jsonl").read_text(encoding="utf-8").splitlines()]

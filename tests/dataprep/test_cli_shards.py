@@ -150,3 +150,17 @@ def test_a_diff_of_shards_tells_tokens_captions_and_settings(call: Call, tmp_pat
     assert "\n= a.jsonl:2: " in stdout
     assert "objects '\\x1b[1mcat': 0 -> 1 (+1)\n" in stdout
     assert "\x1b" not in stdout
+
+
+def test_a_diff_of_data_files_counts_tokens_for_a_model(call: Call, tmp_path: Path) -> None:
+    a = write_rows(tmp_path / "a.jsonl", [text_row(1)])
+    b = write_rows(tmp_path / "b.jsonl", [text_row(1), text_row(2)])
+    options = make_options()
+    code, stdout, stderr = call("diff", a, b, "--for", options.model_type, "--model", options.model)
+    assert (code, stderr) == (1, "")
+    assert "samples: 1 -> 2 (+1)" in stdout
+    assert "+ b.jsonl:2: " in stdout
+    assert "tokens: " in stdout
+    code, _, stderr = call("diff", a, b, "--for", "internvl2-1b")
+    assert code == 2
+    assert "add --model" in stderr

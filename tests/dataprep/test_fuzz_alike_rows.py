@@ -234,6 +234,45 @@ DECEPTIVE: dict[str, list[bytes]] = {
             for caption in ("dog", "Cat", " cat", "cat", "", "ＣＡＴ")
         ),
     ),
+    "colons in texts": [
+        *spell(PLAIN, *(PLAIN | {"query": text} for text in ("a : b", "a!: b", '"a": b', "a\t: b", '\\": b', ":"))),
+        b'{"query": "q", "query": "p", "response": "r : s"}',
+        b'{"query" :"q", "response": "r"}',
+    ],
+    "captions that differ in space or case from those of other rows": spell(
+        *(
+            FIND | {"objects": [BOX | {"caption": caption}]}
+            for caption in ("cat", "Cat", "cat ", "CAT", " ", "", "dog")
+        ),
+        *(
+            {
+                "query": "Find <ref-object> and <ref-object>",
+                "response": "<bbox> <bbox>",
+                "images": [PICTURE],
+                "objects": [BOX, BOX | {"caption": caption, "bbox": [40, 2, 60, 40]}],
+            }
+            for caption in ("dog", "CAT", "cat", " ")
+        ),
+    ),
+    "fields that are left out, and keys that come twice": [
+        *spell(FIND | {"objects": [BOX]}, PLAIN, FIND | {"query": "q", "response": "r"}, PLAIN | {"objects": "[]"}),
+        *spell(PLAIN | {"objects": []}, PLAIN | {"images": []}, PLAIN | {"history": [["a", "b"]], "objects": None}),
+        b'{"query": "q", "response": "r", "response": "s"}',
+        b'{"query": "q", "response": "r", "objects": "[]", "objects": "[]"}',
+        b'{"query": "q", "response": "r", "history": [["a", "b"]], "history": [["a", "b"]]}',
+        *spell({"response": "r"}, {"response": "r", "history": [["a", "b"]]}),
+    ],
+    "many boxes": spell(
+        *(
+            {
+                "query": "Find " + "<ref-object>, " * count,
+                "response": "<bbox>" * num_tags,
+                "images": [PICTURE],
+                "objects": [BOX | {"caption": f"cat {n}", "bbox": [1, n % 9, 30, 20 + n % 20]} for n in range(count)],
+            }
+            for count, num_tags in ((1, 1), (63, 63), (64, 64), (65, 65), (64, 0), (65, 1), (65, 64), (128, 0), (2, 1))
+        )
+    ),
     "boxes at the edge": spell(
         *(FIND | {"objects": [BOX | {"bbox": box}]} for box in ([0, 0, 64, 48], [0, 0, 64.5, 48], [0, 0, 65, 48])),
         *(

@@ -45,8 +45,9 @@ SHAPE = {"S102", "S104", "S105", "S106", "S107", "G401", "G405", "G407"}
 
 @cache
 def validator(row_format: str) -> Draft202012Validator:
-    part: Resource[Any] = Resource.from_contents(load_schema("object"))
-    registry = Registry().with_resource("dataprep:object", part)
+    registry: Registry[Any] = Registry()
+    for part in ("object", "objects.columns"):
+        registry = registry.with_resource(f"dataprep:{part}", Resource.from_contents(load_schema(part)))
     return Draft202012Validator(load_schema(f"row.{row_format}"), registry=registry)
 
 

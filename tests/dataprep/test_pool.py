@@ -102,15 +102,15 @@ def tasks():
         yield bytes(1 << 20)
 
 if __name__ == "__main__":
-    for _ in run_ordered(work, tasks(), build=build, jobs=2):
+    for _ in run_ordered(work, tasks(), build=build, jobs=2, may_fork=MAY_FORK):
         print("working", flush=True)
 """
 
 
-@pytest.fixture
-def slow_run(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+@pytest.fixture(params=[False, True], ids=["spawned", "forked"])
+def slow_run(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[subprocess.Popen[str]]:
     """A process that has just started its first worker and would go on for ever, in a process group of its own."""
-    (tmp_path / "run.py").write_text(SLOW_RUN)
+    (tmp_path / "run.py").write_text(SLOW_RUN.replace("MAY_FORK", str(request.param)))
     environment = {**os.environ, "PYTHONPATH": str(Path(dataprep.__file__).parents[1])}
     with subprocess.Popen(
         [sys.executable, str(tmp_path / "run.py")],
@@ -154,6 +154,50 @@ def test_processes_of_one_run_hash_alike(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "PYTHONHASHSEED" not in os.environ
     monkeypatch.setenv("PYTHONHASHSEED", "7")
     assert hash_in_a_process("7") == hash_in_a_process("8"), "a seed that the user has set stays"
+
+
+FORKING_RUN = """
+import os, sys, threading
+from dataprep.pool import run_ordered
+
+marks = []
+
+def work(state, task):
+    return task, list(marks), hash("text")
+
+def build():
+    return None
+
+def run():
+    found = list(run_ordered(work, range(30), build=build, jobs=2, may_fork=True))
+    assert [task for task, _, _ in found] == list(range(30))
+    assert len({hashed for _, _, hashed in found}) == 1
+    return found[-1][1]
+
+if __name__ == "__main__":
+    marks.append("seen by forked processes alone")
+    print("out", end="")  # in a buffer, which no other process is to write
+    SETTING
+    print("forked" if run() else "spawned")
+"""
+
+
+@pytest.mark.parametrize(
+    ("setting", "start"),
+    [
+        ("pass", "forked"),
+        ("import sqlite3", "spawned"),
+        ("import numpy", "spawned"),  # whose library has threads; where it has none, it may be forked
+        ("threading.Thread(target=threading.Event().wait, daemon=True).start()", "spawned"),
+    ],
+)
+def test_processes_are_forked_where_nothing_speaks_against_it(tmp_path: Path, setting: str, start: str) -> None:
+    (tmp_path / "run.py").write_text(FORKING_RUN.replace("SETTING", setting))
+    environment = {**os.environ, "PYTHONPATH": str(Path(dataprep.__file__).parents[1])}
+    done = subprocess.run([sys.executable, str(tmp_path / "run.py")], capture_output=True, text=True, env=environment)
+    if setting == "import numpy" and done.stdout == "outforked\n":
+        pytest.skip("numpy starts no threads here")
+    assert (done.stdout, done.stderr) == (f"out{start}\n", "")
 
 
 def sleep_long(state: object, task: int) -> int:

@@ -72,8 +72,10 @@ ROWS = {
 
 
 def validator(name: str) -> Draft202012Validator:
-    part: Resource[Any] = Resource.from_contents(load_schema("object"))
-    return Draft202012Validator(load_schema(name), registry=Registry().with_resource("dataprep:object", part))
+    registry: Registry[Any] = Registry()
+    for part in ("object", "objects.columns"):
+        registry = registry.with_resource(f"dataprep:{part}", Resource.from_contents(load_schema(part)))
+    return Draft202012Validator(load_schema(name), registry=registry)
 
 
 VALIDATORS = {name: validator(name) for name in ("row.native", "row.alpaca", "object")}

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from dataprep.errors import ShardError, ShardLedgerError
+from dataprep.errors import ContractError, ShardError, ShardLedgerError
 from dataprep.grounding import BoxCodec
 from dataprep.shards.samples import Media
-from infer.errors import ModelMismatchError, SampleError
+from infer.errors import SampleError
 from infer.evaluate import EvalOptions, evaluate_shards, prediction_line, summarise
 from infer.model import ModelOptions
 from tests.factories import make_chat_sample, make_chat_shards, make_media, make_sample, make_shards, make_tiny_model
@@ -108,7 +108,7 @@ def test_batch_size_changes_no_answer(model_dir: Path, tmp_path: Path) -> None:
 
 def test_another_tokenizer_is_an_error(model_dir: Path, tmp_path: Path) -> None:
     shards = make_shards(tmp_path / "shards")
-    with pytest.raises(ModelMismatchError, match="the tokenizer's fingerprint"):
+    with pytest.raises(ContractError, match=r"tokenizer: its fingerprint is t in the shards and .* in the model"):
         evaluate_shards(shards, model_dir, options(tmp_path / "out"))
 
 

@@ -43,8 +43,8 @@ def test_a_missing_folder_is_one_sentence(tmp_path: Path) -> None:
         load_model(tmp_path, CPU)
 
 
-def test_the_original_layout_is_refused(fixtures: Path) -> None:
-    with pytest.raises(ModelError, match="original InternVL layout"):
+def test_an_original_folder_without_a_tokenizer_is_one_sentence(fixtures: Path) -> None:
+    with pytest.raises(ModelError, match="gives the id of <IMG_CONTEXT>; copy"):
         load_model(fixtures / "checkpoints" / "internvl2-1b", CPU)
 
 

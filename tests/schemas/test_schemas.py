@@ -18,8 +18,9 @@ OBJECT = {"caption": "cat", "bbox": [1, 2, 3, 4], "bbox_type": "real", "image": 
 
 
 def accepts(name: str, value: Any) -> bool:
-    part: Resource[Any] = Resource.from_contents(load_schema("object"))
-    registry = Registry().with_resource("dataprep:object", part)
+    registry: Registry[Any] = Registry()
+    for part in ("object", "objects.columns"):
+        registry = registry.with_resource(f"dataprep:{part}", Resource.from_contents(load_schema(part)))
     return Draft202012Validator(load_schema(name), registry=registry).is_valid(value)
 
 

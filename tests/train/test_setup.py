@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from infer.errors import ModelError, ModelMismatchError
+from dataprep.errors import ContractError
+from infer.errors import ModelError
 from tests.factories import make_shards
 from train.config import TrainConfig
 from train.errors import TrainError
@@ -44,7 +45,7 @@ def test_resume_auto_starts_where_nothing_is(config: TrainConfig) -> None:
 def test_a_missing_model_or_another_tokenizer_is_refused(config: TrainConfig, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="does not exist"):
         build(replace(config, model=str(tmp_path / "nowhere")))
-    with pytest.raises(ModelMismatchError, match="tokenizer"):
+    with pytest.raises(ContractError, match=r"does not fit the model: tokenizer: .*; repair it with: dataprep retempl"):
         build(replace(config, shards=(str(make_shards(tmp_path / "other")),)))
 
 

@@ -47,7 +47,7 @@ class CaptionAmbiguous(Rule):
 
     def check(self, row: CheckedRow, context: RuleContext) -> Iterator[Problem]:
         """Yield each caption that names several things."""
-        if not row.checked_record.objects:
+        if not row.checked_record.objects or row.checked_record.captions is not None:
             return
         groups: dict[tuple[str, int], list[GroundedObject]] = {}
         for entry, is_query in _asked_for(row):

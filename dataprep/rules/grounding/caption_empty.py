@@ -34,7 +34,7 @@ class CaptionEmpty(Rule):
         """Yield each caption that names nothing."""
         record = row.checked_record
         asked = sum(text.count(REF_OBJECT) for turn in record.turns for text in (turn.query, turn.response))
-        for entry in (record.objects or ())[:asked]:
-            if entry.caption is not None and not entry.caption.strip():
+        for field, caption in record.caption_texts()[:asked]:
+            if caption is not None and not caption.strip():
                 message = "the caption is empty, but <ref-object> asks for it"
-                yield Problem(message=message, field=f"{entry.field}.caption", help="write what the box shows")
+                yield Problem(message=message, field=field, help="write what the box shows")

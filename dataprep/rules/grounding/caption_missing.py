@@ -34,10 +34,10 @@ class CaptionMissing(Rule):
         record = row.checked_record
         if not any(REF_OBJECT in text for turn in record.turns for text in (turn.query, turn.response)):
             return
-        for entry in record.objects or ():
-            if entry.caption is None:
+        for field, caption in record.caption_texts():
+            if caption is None:
                 yield Problem(
                     message="an object has no caption, but <ref-object> asks for it",
-                    field=f"{entry.field}.caption",
+                    field=field,
                     help="write the caption",
                 )

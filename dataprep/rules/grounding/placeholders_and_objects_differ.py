@@ -10,12 +10,17 @@ from dataprep.tags import BBOX, REF_OBJECT, count_tag
 from dataprep.wording import counted
 
 
+def _plural(name: str) -> str:
+    return name.replace("entry", "entries") if name.endswith("entry") else f"{name}s"
+
+
 class PlaceholdersAndObjectsDiffer(Rule):
     """Placeholders and objects that do not match.
 
     ## What it does
     Reports rows in which `<bbox>` or `<ref-object>` occurs, but not exactly once for each object, and
-    rows whose objects no placeholder uses.
+    rows whose objects no placeholder uses. Where `ref` and `bbox` are lists of different lengths, each is
+    counted for itself.
     ## Why it matters
     The n-th placeholder takes the n-th object: one too few shifts all that follow, or trains on the tag
     as text.
@@ -38,13 +43,17 @@ class PlaceholdersAndObjectsDiffer(Rule):
         texts = [text for turn in record.turns for text in (turn.query, turn.response)]
         num_objects = len(record.objects or ())
         counts = {tag: count_tag(texts, tag) for tag in (BBOX, REF_OBJECT)}
+        wanted = {BBOX: (num_objects, "object"), REF_OBJECT: (num_objects, "object")}
+        if record.captions is not None:  # columns of different lengths
+            wanted = {BBOX: (num_objects, "bbox entry"), REF_OBJECT: (len(record.captions), "ref entry")}
         for tag, count in counts.items():
-            if count and count != num_objects:
+            number, name = wanted[tag]
+            if count != number and (count or record.captions is not None):
                 yield Problem(
-                    message=f"{counted(count, f'{tag} tag')} for {counted(num_objects, 'object')}",
+                    message=f"{counted(count, f'{tag} tag')} for {counted(number, name, _plural(name))}",
                     field="objects",
-                    help="write one for each object",
+                    help=f"write one for each {name}",
                 )
-        if num_objects and not any(counts.values()):
+        if num_objects and record.captions is None and not any(counts.values()):
             message = f"{counted(num_objects, 'object')}, but neither {BBOX} nor {REF_OBJECT} in the text"
             yield Problem(message=message, field="objects", help="say in the text where boxes and captions go")

@@ -15,8 +15,8 @@ def _texts(row: CheckedRow) -> Iterator[tuple[str, str]]:
     for turn in record.turns:
         yield turn.query_field, turn.query
         yield turn.response_field, turn.response
-    for entry in record.objects or ():
-        yield f"{entry.field}.caption", entry.caption or ""
+    for field, caption in record.caption_texts():
+        yield field, caption or ""
 
 
 class SpecialTokenInText(Rule):

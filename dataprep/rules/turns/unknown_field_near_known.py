@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterator
 
 from dataprep.findings import Edit, Fix, Problem
-from dataprep.formats.reading import KNOWN_FIELDS
+from dataprep.formats.reading import COLUMNS, KNOWN_FIELDS
 from dataprep.rules.base import CheckedRow, Level, Rule, RuleContext
 
 
@@ -14,7 +14,8 @@ class UnknownFieldNearKnown(Rule):
     """Unknown field that looks like a known one.
 
     ## What it does
-    Reports fields whose name is close to a field of the row's format, such as `image` for `images`.
+    Reports fields whose name is close to a field of the row's format, such as `image` for `images`, also in
+    `objects` given as lists (`refs` for `ref`).
     Other unknown fields are left alone.
     ## Why it matters
     The reference drops unknown fields in silence: the row would train without its picture.
@@ -45,3 +46,9 @@ class UnknownFieldNearKnown(Rule):
                     edits = (Edit(path=(near[0],), value=row.value[name]), Edit(path=(name,), removes=True))
                     fix = Fix(label=f"rename {name} to {near[0]}", is_safe=True, edits=edits)
                 yield Problem(message=message, field=name, help=f"rename it to {near[0]!r}", fix=fix)
+        objects = row.value.get("objects")
+        for name in objects if isinstance(objects, dict) else ():
+            near = difflib.get_close_matches(name.lower(), COLUMNS, n=1, cutoff=0.8) if name not in COLUMNS else []
+            if near:
+                message = f"the field {name!r} of objects is not read; {near[0]!r} is"
+                yield Problem(message=message, field=f"objects.{name}", help=f"rename it to {near[0]!r}")

@@ -66,7 +66,8 @@ def test_objects_may_be_columns() -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "meant"), [("real", "real"), ("norm1", "norm_1"), ("norm_1", "norm_1"), ("norm_1000", "norm_1000")]
+    ("written", "meant"),
+    [(None, "real"), ("real", "real"), ("norm1", "norm_1"), ("norm_1", "norm_1"), ("norm1000", "norm_1000")],
 )
 def test_columns_may_name_the_type_of_their_boxes(written: str, meant: str) -> None:
     draft = read_conversations(row_of(*PAIR, image="a", objects={"bbox": [[0, 0, 1, 1]], "bbox_type": written}))
@@ -76,11 +77,11 @@ def test_columns_may_name_the_type_of_their_boxes(written: str, meant: str) -> N
 @pytest.mark.parametrize(
     ("objects", "message"),
     [
-        ({"ref": ["a"], "bbox": []}, "objects has 1 ref, 0 bbox and 0 image_id entries"),
-        ({"bbox": [[1, 2, 3, 4]], "image_id": [0, 0]}, "objects has 0 ref, 1 bbox and 2 image_id entries"),
+        ({"bbox": [], "image_id": [0]}, "objects has 0 bbox and 1 image_id entries"),
+        ({"bbox": [[1, 2, 3, 4]], "image_id": [0, 0]}, "objects has 1 bbox and 2 image_id entries"),
     ],
 )
-def test_columns_must_be_of_one_length(objects: dict[str, Any], message: str) -> None:
+def test_every_box_needs_its_image(objects: dict[str, Any], message: str) -> None:
     problems = read_conversations(row_of(*PAIR, image="a", objects=objects)).problems
     assert [(problem.kind, problem.message) for problem in problems] == [("object-shape", message)]
 

@@ -68,17 +68,27 @@ def test_media_and_objects_beside_the_messages_are_kept() -> None:
         {"type": "image_url", "image_url": "a.png"},
         {"type": "image_url", "image_url": {"url": "a.png", "detail": "high"}},
         {"type": "image_url", "image": "a.png"},
+        {"type": "image", "image": {"url": "a.png", "image_wh": [8, 8]}},
+        {"type": "image", "url": "a.png"},
+        {"type": "image", "path": "a.png"},
+        {"type": "image_url", "value": "a.png"},
     ],
 )
 def test_an_image_part_brings_its_image(part: dict[str, Any]) -> None:
     draft = read([{"type": "text", "text": "see "}, part, {"type": "text", "text": " there"}])
     assert not draft.problems
     assert draft.turns[0].query == "see <image> there"
-    assert draft.images == [MediaRef("image", "a.png", f"messages[0].content[1].{part['type']}")]
+    key = next(name for name in part if name != "type")
+    assert draft.images == [MediaRef("image", "a.png", f"messages[0].content[1].{key}")]
 
 
 @pytest.mark.parametrize(
-    "part", [{"type": "video", "video": "v.mp4"}, {"type": "video_url", "video_url": {"url": "v.mp4"}}]
+    "part",
+    [
+        {"type": "video", "video": "v.mp4"},
+        {"type": "video", "path": "v.mp4"},
+        {"type": "video_url", "video_url": {"url": "v.mp4"}},
+    ],
 )
 def test_a_video_part_brings_its_video(part: dict[str, Any]) -> None:
     draft = read([part, {"type": "text", "text": "q"}])
@@ -132,6 +142,10 @@ def test_content_of_the_wrong_shape(content: Any) -> None:
     problems = read(content).problems
     assert [problem.kind for problem in problems] == ["wrong-shape"]
     assert problems[0].field.startswith("messages[0].content")
+
+
+def test_the_text_of_a_part_may_be_its_value() -> None:
+    assert read([{"type": "text", "value": "q"}, {"type": "text", "text": "?", "value": "!"}]).turns[0].query == "q?"
 
 
 def test_empty_content_lists_are_empty_texts() -> None:

@@ -75,6 +75,23 @@ class Draw:
             entries.append(entry)
         return json.dumps(entries) if self.often(0.2) else entries
 
+    def sizes(self, images: list[str]) -> dict[str, Any]:
+        """Width and height, mostly those of the images."""
+        known = [SIZES.get(name, (50, 40)) for name in images]
+        declared: dict[str, Any] = {"width": [size[0] for size in known], "height": [size[1] for size in known]}
+        if len(images) == 1 and self.often(0.7):
+            declared = {name: values[0] for name, values in declared.items()}
+        if self.often(0.2):
+            odd = (None, 0, -1, 640, 640.0, 480.5, "640", True, [640], [640, 480], [], [None], 1 << 40)
+            declared[self.random.choice(("width", "height"))] = self.random.choice(odd)
+        if self.often(0.05):
+            del declared[self.random.choice(("width", "height"))]
+        if self.often(0.3):
+            declared |= {f"{name}_list": value for name, value in declared.items()}
+        if self.often(0.2):
+            declared = {name: value for name, value in declared.items() if name.endswith("_list")}
+        return declared
+
     def row(self) -> dict[str, Any]:
         images = [
             self.random.choice(NAMES if self.often(0.15) else ("a.jpg", "b.png", "c.webp"))
@@ -95,6 +112,8 @@ class Draw:
             row["objects"] = self.objects(count, len(images))
         elif self.often(0.1):
             row["objects"] = self.random.choice(([], None, "", "[]", "null"))
+        if self.often(0.3):
+            row |= self.sizes(images)
         if self.often(0.2):
             row["system"] = self.random.choice((None, "", "You help.", self.text()))
         if self.often(0.1):

@@ -157,6 +157,50 @@ def test_lines_with_one_trap(root: Path, lines: list[bytes]) -> None:
             check(b"\n".join([*before, *lines, *after, b""]), root, levels)
 
 
+TWICE = b'{"query":"q","response":"r","response":"s"}'
+
+
+def found(*captions: str, num_tags: int | None = None) -> dict[str, Any]:
+    count = len(captions)
+    boxes = [
+        {"caption": caption, "bbox": [n % 30, n // 30, 60 + n % 30, 60], "bbox_type": "real", "image": 0}
+        for n, caption in enumerate(captions)
+    ]
+    query = "<image>" + "<ref-object>," * count
+    answer = "<bbox>" * (count if num_tags is None else num_tags)
+    return {"query": query, "response": answer or "r", "images": ["a.jpg"], "objects": boxes}
+
+
+def turns(**more: Any) -> dict[str, Any]:
+    return GOOD | {"history": [["q", "r"]]} | more
+
+
+@pytest.mark.parametrize(
+    ("learnt", "lines"),
+    [
+        ([GOOD, found("cat")], [found(*map(str, range(65)), num_tags=1), GOOD | {"query": "<bbox>" * 64}]),
+        ([GOOD, found("cat")], [found(*map(str, range(64)), num_tags=0), GOOD | {"query": "<bbox>" * 64}]),
+        ([GOOD, found("cat")], [found("cat", "dog", num_tags=1), GOOD | {"query": "<bbox>"}]),
+        ([GOOD, found("cat")], [found("cat") | {"query": f"<image>{'<ref-object>' * n}"} for n in (0, 2)]),
+        ([GOOD, found("cat")], [found("cat", "Cat"), found("cat", " cat"), found("cat", "cat"), found(" "), found("")]),
+        ([GOOD, found("cat")], [GOOD | {"objects": "[]"}, TWICE]),
+        ([GOOD, found("cat")], [GOOD | {"images": []}, TWICE]),
+        ([GOOD, found("cat")], [GOOD | {"images": ["a.jpg"], "query": "<image>"}, TWICE]),
+        ([GOOD, turns(images=[], objects=[])], [turns(), TWICE, TWICE]),
+        ([GOOD, turns(images=[], objects=[])], [turns(images=[]), TWICE]),
+        ([GOOD], [b'{"query":"q","query":"q","response":"r"}', b'{"query" :"q","response":"r"}']),
+        ([GOOD], [b'{"query":"q","query":"q","response":"r"}', GOOD | {"query": '": :'}]),
+    ],
+)  # fmt: skip
+def test_no_row_makes_up_for_what_another_has_too_much(
+    root: Path, learnt: list[dict[str, Any]], lines: list[dict[str, Any] | bytes]
+) -> None:
+    """What rows account for is compared for a block as a whole: none may account for more than it holds."""
+    texts = [line if isinstance(line, bytes) else json.dumps(line).encode() for line in [*learnt, *lines]]
+    for levels in (BY_LINE, UP_TO_MEDIA):
+        check(b"\n".join([*texts, b""]), root, levels)
+
+
 def test_a_byte_order_mark_is_a_finding(root: Path) -> None:
     text = b'{"query":"q","response":"r"}\n' * 3
     fast, slow = both(text, LintConfig(media_root=root), BY_LINE, has_bom=True)

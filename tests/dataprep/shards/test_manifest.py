@@ -85,6 +85,7 @@ def test_what_is_no_manifest_is_refused(text: str) -> None:
         ({"lengths": "x" * 99}, r"lengths is 'x+\.\.\., expected an object"),
         ({"new": 1}, "has 'new', which this release does not know"),
         ({"template": REMOVED}, "lacks 'template'"),
+        ({"loss_mask": "all"}, "the loss mask is 'all', expected one of answers, last-answer"),
         ({"media_mode": "both"}, "the media mode is 'both', expected one of embed, link"),
         ({"files": {}}, "files lists"),
         ({"media_shards": [{"file": "../x", "rows": 1, "bytes": 1, "sha256": ""}]}, "shard name '../x' is not of"),
@@ -116,7 +117,9 @@ def test_schema_and_dataclasses_have_the_same_members() -> None:
 def assert_same_members(root: Any, kind: type, schema: Any, extra: frozenset[str] | set[str] = frozenset()) -> None:
     hints = typing.get_type_hints(kind)
     names = {field.name for field in dataclasses.fields(kind)}
-    assert set(schema["properties"]) == set(schema["required"]) == names | extra
+    optional = {field.name for field in dataclasses.fields(kind) if field.metadata.get("optional")}
+    assert set(schema["properties"]) == set(schema["required"]) | optional == names | extra
+    assert not optional & set(schema["required"])
     assert schema["additionalProperties"] is False
     for name in names:
         inner = [hints[name], *typing.get_args(hints[name])]
