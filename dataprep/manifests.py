@@ -113,8 +113,11 @@ def _split_totals(plan: ShardPlan) -> dict[str, SplitTotals]:
 
 
 def _lengths(state: AssemblyState, parts: Sequence[Part]) -> LengthStats:
+    # Copies: a view would keep every part mapped, which adds up to the memory of all of them.
     columns = [
-        numbers(chunk) for part in parts for chunk in read_part(state.parts / f"{part.name}.samples")["length"].chunks
+        numbers(chunk).copy()
+        for part in parts
+        for chunk in read_part(state.parts / f"{part.name}.samples")["length"].chunks
     ]
     return length_stats(np.concatenate([np.zeros(0, np.int32), *columns]))
 
