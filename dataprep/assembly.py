@@ -19,9 +19,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from dataprep.errors import SourceError
+from dataprep.media_placing import read_media_into
 from dataprep.old_samples import OldSamples
 from dataprep.parts import TRAIN_SPLIT, Part, SplitCounts
-from dataprep.planning import read_media_into
 from dataprep.shards.arrays import array_from_numpy, array_of
 from dataprep.shards.columns import numbers
 from dataprep.shards.flat import id_lists

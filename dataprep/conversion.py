@@ -40,7 +40,8 @@ from dataprep.manifests import build_manifest
 from dataprep.media.cache import default_folder
 from dataprep.metas import expand_metas
 from dataprep.parts import Part
-from dataprep.planning import Planner, PlanRecipe, plan_chunk
+from dataprep.planner import Planner, PlanRecipe
+from dataprep.planning import plan_chunk
 from dataprep.pool import Engine, open_pool
 from dataprep.projection import project_size, refuse_full_disk
 from dataprep.reuse import Reuse, check_old_file, refuse_other_options

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from dataprep.encode import Encoder, Layout
+from dataprep.encode import Encoder
+from dataprep.layouts import Layout
 from dataprep.parts import SplitCounts
 from dataprep.rules.base import CheckedRow
 from dataprep.shards.flat import batch_of_columns, id_lists, struct_lists

@@ -34,8 +34,9 @@ from dataprep.config import ConvertConfig
 from dataprep.conversion import BadRowsError
 from dataprep.errors import SourceError
 from dataprep.manifests import build_manifest
+from dataprep.part_builder import PartBuilder
 from dataprep.parts import Chunk, Part
-from dataprep.planning import PartBuilder, Planner, PlanRecipe, hash_checked
+from dataprep.planner import Planner, PlanRecipe, hash_checked
 from dataprep.pool import open_pool
 from dataprep.remasking import absolute_media_root
 from dataprep.rewriting import Progress, check_file, new_directory, open_source, take_over
@@ -260,7 +261,7 @@ class _Builder(PartBuilder):
             self.rejects.append(reject)
 
     def _place_media(self, row: CheckedRow) -> list[int]:
-        known = self.media.numbers
+        known = self.media.table.numbers
         return [known.setdefault(("stored", number.to_bytes(8, "big")), len(known)) for number in self.numbers]
 
 

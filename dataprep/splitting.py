@@ -15,9 +15,9 @@ from dataprep.blocks import cut_chunks
 from dataprep.config import ConvertConfig
 from dataprep.formats.reading import read_record
 from dataprep.media.index import MediaFacts, MediaIndex
+from dataprep.media_placing import read_media_file
 from dataprep.parsing import parse_row
 from dataprep.parts import TRAIN_SPLIT, VAL_SPLIT
-from dataprep.planning import read_media_file
 from dataprep.pool import run_ordered
 from dataprep.records import Record, hash_row, hash_text
 from dataprep.rules.base import Level

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from dataprep.catalog import ModelType
 from dataprep.corpus import Corpus
-from dataprep.encode import Layout
 from dataprep.errors import MediaError
 from dataprep.findings import CorpusProblem, Finding, Fix, Problem, Severity
+from dataprep.layouts import Layout
 from dataprep.media.index import MediaFacts
 from dataprep.media.pixels import PixelFacts
 from dataprep.parsing import ParseProblem

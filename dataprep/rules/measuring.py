@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from dataprep.catalog import MODEL_TYPES
 from dataprep.config import RowConfig
-from dataprep.encode import Encoder, Layout, VideoSize, lay_out, make_encoder
+from dataprep.encode import Encoder, make_encoder
 from dataprep.errors import ConfigError
+from dataprep.layouts import Layout, VideoSize, lay_out
 from dataprep.media.video import choose_frames
 from dataprep.quick_layouts import LayoutMaker
 from dataprep.rules.base import CheckedRow, RuleContext
@@ -94,7 +95,7 @@ def is_quiet(row: CheckedRow, context: RuleContext) -> bool:
 def lay_out_row(
     row: CheckedRow, encoder: Encoder, exif: str, *, maker: LayoutMaker | None = None, first_turn: int = 0
 ) -> Layout:
-    """Return the rendering of a row that was taken up to the level of media; see :func:`dataprep.encode.lay_out`."""
+    """Return the rendering of a row that was taken up to the level of media; see :func:`dataprep.layouts.lay_out`."""
     sizes = [facts.image_size(exif=exif) for facts in row.images]
     if maker is not None and not row.videos:
         return maker.make(row.checked_record, [size for size in sizes if size is not None])

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from dataprep.encode import Encoder, Layout
+from dataprep.encode import Encoder
+from dataprep.layouts import Layout
 from dataprep.rules.base import CheckedRow, Shortening
 from dataprep.rules.measuring import lay_out_row, set_layout
 from dataprep.rules.spans import part_tokens
