@@ -32,7 +32,7 @@ from dataprep.assembly import (
 from dataprep.blocks import cut_chunks
 from dataprep.config import ConvertConfig
 from dataprep.conversion import BadRowsError
-from dataprep.errors import SourceError
+from dataprep.errors import ConfigError, SourceError
 from dataprep.manifests import build_manifest
 from dataprep.part_builder import PartBuilder
 from dataprep.parts import Chunk, Part
@@ -112,10 +112,12 @@ def retemplate(
     Raises:
         BadRowsError: If the new model does not take rows, more than ``on_bad`` and ``max_bad_ratio`` accept.
         SourceError: If a data file is not there or not what it was.
+        ConfigError: If the shards hold drawn or shortened rows.
         DataprepError: If shards or options cannot be used.
     """
     shards, out = open_source(source), Path(out)
     manifest, directory = shards.manifest, require_local(shards.directory)
+    _refuse_parts_of_rows(directory, manifest)
     options = _options(manifest, config)
     encoder = make_encoder_from(options)
     root = Path(manifest.source_root) if config.source_root is None else config.source_root
@@ -154,6 +156,17 @@ def retemplate(
         )
         write_manifest(out, new)
     return new
+
+
+def _refuse_parts_of_rows(directory: Path, manifest: Manifest) -> None:
+    """Refuse shards in which a line of a data file and a sample are not one and the same row."""
+    if any(entry.sample is not None or entry.weight is not None for entry in manifest.sources):
+        reason = "hold some rows of a data file, or some of them several times (#N, --mix)"
+    elif manifest.truncation not in ("reject", "error"):
+        reason = f"may hold rows that were made shorter (--truncation {manifest.truncation})"
+    else:
+        return
+    raise ConfigError(f"{directory}: the shards {reason}, which retemplate cannot repeat; convert the data again")
 
 
 def _options(manifest: Manifest, config: RetemplateConfig) -> ConvertConfig:
