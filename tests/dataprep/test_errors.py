@@ -28,7 +28,7 @@ def test_survives_pickling(cls: type[DataprepError]) -> None:
 
 
 def test_there_is_one_base() -> None:
-    assert len(CLASSES) == 12
+    assert len(CLASSES) == 13
     assert all(issubclass(cls, DataprepError) for cls in CLASSES)
     assert not issubclass(DataprepError, ValueError | OSError)
 
