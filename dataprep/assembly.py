@@ -310,7 +310,7 @@ def join_rejects(path: Place, state: AssemblyState, parts: Sequence[Part]) -> Sh
 
 def join_repairs(path: Place, state: AssemblyState, parts: Sequence[Part]) -> ShardFile | None:
     """Write what was done to rows that were made shorter, of all parts, into one file; None if there are none."""
-    paths = [file for part in parts if (file := state.parts / f"{part.name}.repairs").exists() and part.num_shortened]
+    paths = [state.parts / f"{part.name}.repairs" for part in parts if part.num_shortened]
     return write_repairs(path, chain.from_iterable(map(read_repairs, paths))) if paths else None
 
 

@@ -22,6 +22,7 @@ from dataprep.parts import Part, SplitCounts
 from dataprep.rewriting import take_over
 from dataprep.shards.columns import numbers, tiles_per_row
 from dataprep.shards.format import DUPLICATE, HASH_BYTES, LEDGER_SCHEMA, REPAIRED
+from dataprep.shards.repairs import SHORTENED, Repair, read_repairs, write_repairs
 from dataprep.shards.writer import write_arrow
 
 _MediaOfRow = tuple[tuple[str, str], ...]
@@ -98,18 +99,34 @@ def _without(folder: Path, part: Part, dropped: set[int]) -> Part:
     name = f"{part.name}-once"
     samples = read_part(folder / f"{part.name}.samples")
     kept = samples.filter(pa.array([row not in dropped for row in range(len(samples))]))
-    ledger, num_repaired = _with_duplicates(read_part(folder / f"{part.name}.ledger"), dropped)
+    before = read_part(folder / f"{part.name}.ledger")
+    ledger, num_repaired = _with_duplicates(before, dropped)
     write_arrow(folder / f"{name}.samples", PART_SCHEMA, kept.to_batches(), is_durable=False)
     write_arrow(folder / f"{name}.ledger", LEDGER_SCHEMA, ledger.to_batches(), is_durable=False)
     for ending in (".media", ".rejects"):
         take_over(folder / f"{part.name}{ending}", folder / f"{name}{ending}")
+    num_shortened = 0
+    if part.num_shortened:
+        repairs = _repairs_of_kept(read_repairs(folder / f"{part.name}.repairs"), before, ledger)
+        num_shortened = write_repairs(folder / f"{name}.repairs", repairs, is_durable=False).rows
     return replace(
         part,
         name=name,
         splits=_count_splits(kept),
         num_repaired=part.num_repaired - num_repaired,
         num_duplicates=len(dropped),
+        num_shortened=num_shortened,
     )
+
+
+def _repairs_of_kept(repairs: Iterator[Repair], before: pa.Table, after: pa.Table) -> Iterator[Repair]:
+    """Yield the repairs of rows that stay: repairs are in the order of the ledger, equal rows may share a line."""
+    columns = (before.column("outcome"), before.column("codes"), after.column("outcome"))
+    for outcome, codes, outcome_after in zip(*(column.to_pylist() for column in columns), strict=True):
+        if outcome == REPAIRED and SHORTENED in codes:
+            repair = next(repairs)
+            if outcome_after == REPAIRED:
+                yield repair
 
 
 def _with_duplicates(ledger: pa.Table, dropped: set[int]) -> tuple[pa.Table, int]:

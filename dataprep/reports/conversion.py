@@ -12,6 +12,7 @@ from rich.text import Text
 from dataprep.reports.text import shell_argument
 from dataprep.reports.visible import plain
 from dataprep.rules.table import RULES
+from dataprep.shards.format import REPAIRS_NAME
 
 if TYPE_CHECKING:
     from dataprep.conversion import BadRowsError
@@ -48,7 +49,9 @@ def print_conversion(manifest: Manifest, out: str, console: Console) -> None:
         table.add_row(Text(name), *(f"{number:,}" for number in numbers))
     console.print(table)
     if ledger.repaired:
-        _print(console, f"repaired rows, with what was done: {plain(out)}/repairs.jsonl")
+        _print(console, f"repaired rows: dataprep ledger {shell_argument(out)} --outcome repaired")
+    if REPAIRS_NAME in manifest.files:
+        _print(console, f"shortened rows, with their tokens before and after: {plain(out)}/{REPAIRS_NAME}")
     if ledger.rejected:
         _print(console, f"rejected rows, with their findings: {plain(out)}/rejects.jsonl")
     _print(console, f"Next: dataprep train {shell_argument(out)} --model DIR --out runs/a")

@@ -140,11 +140,14 @@ def _check_accounts(directory: Place, manifest: Manifest, sound: set[str], facts
             problems.append(str(error).removeprefix(f"{directory}/"))
     if REJECTS_NAME in sound:
         problems += check_rejects(directory, manifest, ledger)
-    if REPAIRS_NAME in sound and ledger is not None:
+    if ledger is not None and (REPAIRS_NAME in sound or REPAIRS_NAME not in manifest.files):
         repaired = ledger.filter(pc.equal(ledger.column("outcome"), REPAIRED))
         rows = repaired.select(["source_file", "source_line", "row_hash", "codes"]).to_pylist()
-        shortened = [row for row in rows if SHORTENED in row["codes"]]
-        problems += check_repairs(directory, [(r["source_file"], r["source_line"], r["row_hash"]) for r in shortened])
+        shortened = [(r["source_file"], r["source_line"], r["row_hash"]) for r in rows if SHORTENED in r["codes"]]
+        if REPAIRS_NAME in sound:
+            problems += check_repairs(directory, shortened)
+        elif shortened:
+            problems.append(f"{REPAIRS_NAME}: missing, but {len(shortened):,} rows of the ledger were made shorter")
     return problems
 
 

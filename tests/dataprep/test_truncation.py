@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from dataprep import convert, ledger, lint, open_shards, verify
 from dataprep.config import LintConfig
 from dataprep.errors import LongRowsError
+from dataprep.shards.manifest import write_manifest
 from dataprep.shards.reader import Shards
 from dataprep.shards.repairs import read_repairs
 from dataprep.shards.samples import Sample
@@ -148,6 +150,34 @@ def test_a_damaged_file_of_repairs_is_found(source: str, tmp_path: Path) -> None
     assert any("repairs.jsonl" in problem for problem in ledger(tmp_path / "out").problems)
 
 
+def test_repairs_that_are_missing_are_found(source: str, tmp_path: Path) -> None:
+    manifest = convert_with(source, tmp_path / "out", "drop-turns").manifest
+    (tmp_path / "out" / "repairs.jsonl").unlink()
+    files = {name: entry for name, entry in manifest.files.items() if name != "repairs.jsonl"}
+    write_manifest(tmp_path / "out", replace(manifest, files=files))
+    (problem,) = verify(tmp_path / "out").problems
+    assert "repairs.jsonl: missing, but " in problem
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_shortened_rows_that_repeat_others_leave_their_repair(
+    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr("dataprep.blocks.CHUNK_ROWS", size)
+    rows = [json.loads(line) for line in Path(source).read_text().splitlines()]
+    twice = Path(source).parent / f"twice-{size}.json"
+    twice.write_text(json.dumps([row for row in rows for _ in range(2)]))  # all on one line
+    once = convert_with(source, tmp_path / "once", "drop-turns")
+    out = convert_with(str(twice), tmp_path / "out", "drop-turns", drop_duplicates=True)
+    assert verify(tmp_path / "out").problems == ()
+    assert out.manifest.ledger.duplicate == len(once)
+    expected, found = (
+        [(repair.row_hash, repair.tokens_before, repair.message) for repair in read_repairs(path / "repairs.jsonl")]
+        for path in (tmp_path / "once", tmp_path / "out")
+    )
+    assert found == expected != []
+
+
 def test_without_long_rows_no_policy_changes_a_byte_but_its_name(tmp_path: Path) -> None:
     source = write_rows(tmp_path / "rows.jsonl", [text_row(number) for number in range(5)])
     convert([source], tmp_path / "plain", make_options())
@@ -182,7 +212,7 @@ def test_the_command_line_says_it(call: Callable[..., tuple[int, str, str]], sou
     skip = ["--on-bad", "skip", "--max-bad-ratio", "1"]
     code, said, _ = call(*arguments, *skip, "--out", tmp_path / "out", "--truncation", "drop-turns")
     assert code == 0
-    assert "repaired rows, with what was done: " in said
+    assert "shortened rows, with their tokens before and after: " in said
     line = next(row["source_line"] for row in read_ledger(tmp_path / "out") if row["outcome"] == "repaired")
     code, said, _ = call("ledger", tmp_path / "out", "--why", f"rows.jsonl:{line}")
     assert code == 0
