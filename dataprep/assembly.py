@@ -209,6 +209,12 @@ def write_samples_shard(state: AssemblyState, task: SamplesTask, old: OldSamples
 
 
 def _samples_batches(state: AssemblyState, task: SamplesTask, old: OldSamples | None) -> Iterator[pa.RecordBatch]:
+    for batch in numbered_samples(state, task):
+        yield _fill_ids(batch, state.context_id, old)
+
+
+def numbered_samples(state: AssemblyState, task: SamplesTask) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a samples shard as the parts hold them, with the media numbers that they get."""
     for name, media in task.pieces:
         table = read_part(state.parts / f"{name}.samples")
         # Not the text itself: that imports pandas where it is installed.
@@ -216,7 +222,7 @@ def _samples_batches(state: AssemblyState, task: SamplesTask, old: OldSamples | 
         if not pc.all(chosen).as_py():
             table = table.filter(chosen)
         for batch in table.combine_chunks().to_batches():
-            yield _fill_ids(_renumber_media(batch, media), state.context_id, old)
+            yield _renumber_media(batch, media)
 
 
 def _fill_ids(batch: pa.RecordBatch, context_id: int, old: OldSamples | None) -> pa.RecordBatch:

@@ -165,8 +165,7 @@ def _run(
     told: _Told,
     reuse: Reuse | None,
 ) -> Manifest:
-    # What a fix would make of a row is not known of one that is taken over.
-    old = reuse.folder if reuse is not None and reuse.is_of_this_release and not config.fix else None
+    old = reuse.folder if reuse is not None and reuse.can_take(config) else None
     recipe = PlanRecipe(config, state.parts, state.media_base, old)
     reader = SourceReader(sources, lambda: draw(sources, config, told.progress), told.progress)
     with _open_engine(recipe, state, sources) as pool:
@@ -180,7 +179,7 @@ def _run(
             parts = drop_duplicates(state.parts, parts)
         plan = plan_shards(parts)
         if reuse is not None:
-            reuse.compare(parts, plan, state, (source_root, reader.entries))
+            reuse.compare(parts, plan, state, config=config, sources=(source_root, reader.entries))
             if reuse.is_unchanged:
                 return reuse.manifest
         if old is None:  # of rows that are taken over the parts hold no ids, which is what the projection goes by

@@ -77,6 +77,8 @@ def build_manifest(
         ledger=_ledger_totals(parts),
         loss_mask=settings.loss_mask,
         tokenizer=describe_tokenizer(encoder.tokenizer, settings.template.answer_start),
+        fix=config.fix,
+        drop_duplicates=config.drop_duplicates,
     )
 
 

@@ -177,6 +177,7 @@ def _options(manifest: Manifest, config: RetemplateConfig) -> ConvertConfig:
     names = ("model_type", "max_length", "max_num", "box_style", "loss_mask", "system")
     given: dict[str, Any] = {name: chosen(name) for name in names}
     given |= {name: getattr(manifest, name) for name in ("special_text", "exif", "missing_image_tag", "video_frames")}
+    given |= {name: getattr(manifest, name) for name in ("fix", "drop_duplicates")}
     given |= {name: getattr(config, name) for name in ("model", "on_bad", "max_bad_ratio", "jobs")}
     return ConvertConfig(**given, media=manifest.media_mode, no_cache=True)
 

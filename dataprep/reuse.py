@@ -9,14 +9,21 @@ from pathlib import Path
 import pyarrow as pa
 
 from dataprep import __version__
-from dataprep.assembly import AssemblyState, ShardPlan, join_rejects, read_part
+from dataprep.assembly import AssemblyState, ShardPlan, join_rejects, join_repairs, numbered_samples, read_part
 from dataprep.config import ConvertConfig
 from dataprep.encode import Encoder
 from dataprep.errors import ConfigError
 from dataprep.fingerprints import fingerprints
 from dataprep.parts import Part
 from dataprep.shards.arrow_file import ArrowTable, check_hash
-from dataprep.shards.format import LEDGER_NAME, LEDGER_SCHEMA, MEDIA_SCHEMA, REJECTS_NAME
+from dataprep.shards.format import (
+    LEDGER_NAME,
+    LEDGER_SCHEMA,
+    MEDIA_SCHEMA,
+    REJECTS_NAME,
+    REPAIRS_NAME,
+    SAMPLES_SCHEMA,
+)
 from dataprep.shards.manifest import Manifest, SourceEntry, read_manifest
 
 RECORDED = (
@@ -36,6 +43,7 @@ RECORDED = (
 
 
 _TOLD = ["source_file", "source_line", "row_hash", "outcome", "codes", "split"]
+_OF_SAMPLES = ["images", "length", "num_trained_tokens"]
 _OF_MEDIA = [name for name in MEDIA_SCHEMA.names if name != "bytes"]
 
 
@@ -65,6 +73,10 @@ class Reuse:
         """Whether rows can be taken over: what another release made of a row may differ."""
         return self.manifest.tool_version == __version__
 
+    def can_take(self, config: ConvertConfig) -> bool:
+        """Whether rows can be taken over: if they are to be mended, fixes must have been tried on the older ones."""
+        return self.is_of_this_release and (self.manifest.fix or not config.fix)
+
     def files_to_check(self) -> list[tuple[Path, str]]:
         """Return path and SHA-256 of every file that rows are taken from."""
         names = [shard.file for shard in self.manifest.sample_shards] + [LEDGER_NAME]
@@ -76,21 +88,24 @@ class Reuse:
         parts: Sequence[Part],
         plan: ShardPlan,
         state: AssemblyState,
+        *,
+        config: ConvertConfig,
         sources: tuple[Path, Sequence[SourceEntry]],
     ) -> None:
         """Count what was taken over, and tell whether anything changed."""
         self.num_taken = sum(part.num_taken for part in parts)
         self.num_encoded = sum(part.num_encoded for part in parts)
         old = self.manifest
-        num_kept = self.num_taken - sum(part.num_duplicates for part in parts)
         self.is_unchanged = (
-            self.is_of_this_release
+            self.can_take(config)
+            and (config.fix, config.drop_duplicates) == (old.fix, old.drop_duplicates)
             and tuple(sources[1]) == old.sources
             and sources[0].as_posix() == old.source_root
-            and num_kept == old.ledger.converted == sum(c.rows for c in plan.shard_counts)
             and self._is_same_ledger(parts, state)
             and self._are_same_media(plan, state)
+            and self._are_same_samples(plan, state)
             and join_rejects(state.parts / REJECTS_NAME, state, parts).sha256 == old.files[REJECTS_NAME].sha256
+            and self._are_same_repairs(parts, state)
         )
 
     def _is_same_ledger(self, parts: Sequence[Part], state: AssemblyState) -> bool:
@@ -112,6 +127,27 @@ class Reuse:
             if not pa.concat_tables(new).equals(old):
                 return False
         return True
+
+    def _are_same_samples(self, plan: ShardPlan, state: AssemblyState) -> bool:
+        """Compare what is no function of a row's content: which image each row has, and its size.
+
+        The media may be the same while a row shows another of them. Ids follow from content and sizes.
+        """
+        if [counts.rows for counts in plan.shard_counts] != [shard.rows for shard in self.manifest.sample_shards]:
+            return False
+        for task, shard in zip(plan.samples, self.manifest.sample_shards, strict=True):
+            old = ArrowTable(self.folder / shard.file, SAMPLES_SCHEMA, shard.rows).batches()
+            before, now = (
+                pa.concat_tables(pa.Table.from_batches([batch.select(_OF_SAMPLES)]) for batch in batches)
+                for batches in (old, numbered_samples(state, task))
+            )
+            if not now.equals(before):
+                return False
+        return True
+
+    def _are_same_repairs(self, parts: Sequence[Part], state: AssemblyState) -> bool:
+        made, old = join_repairs(state.parts / REPAIRS_NAME, state, parts), self.manifest.files.get(REPAIRS_NAME)
+        return (made and made.sha256) == (old and old.sha256)
 
 
 def check_old_file(planner: object, file: tuple[Path, str]) -> None:
@@ -143,12 +179,13 @@ def refuse_other_options(manifest: Manifest, config: ConvertConfig, encoder: Enc
         differences.append(f"the {' and '.join(parts)} of --model {config.model} differ from theirs")
     of_files = {source.split for source in manifest.sources}
     drawn = [name for name in manifest.splits if name != "train" and name not in of_files]
-    if drawn and config.split is None:
-        differences.append(
-            f"they hold the drawn split {drawn[0]!r}; repeat its --split, such as --split {drawn[0]}=0.02"
-        )
     if differences:
         raise ConfigError(
             f"{out} cannot be updated with other options: {'; '.join(differences)}; "
             "leave such options out, or convert into a new --out"
+        )
+    if drawn and config.split is None:
+        raise ConfigError(
+            f"{out} holds the drawn split {drawn[0]!r}, whose share it does not record; "
+            f"repeat the --split that it was made with, such as --split {drawn[0]}=0.02"
         )

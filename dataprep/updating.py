@@ -20,7 +20,7 @@ from dataprep.conversion import convert
 from dataprep.errors import ConfigError, ShardError
 from dataprep.inputs import Progress
 from dataprep.reuse import RECORDED, Reuse
-from dataprep.shards.format import MANIFEST_NAME, REPAIRS_NAME
+from dataprep.shards.format import MANIFEST_NAME
 from dataprep.shards.locking import hold_directory
 from dataprep.shards.manifest import Manifest, read_manifest
 
@@ -86,6 +86,8 @@ def update(
     reason = ""
     if not reuse.is_of_this_release:
         reason = f"the shards were written by dataprep {manifest.tool_version}, this is {__version__}"
+    elif not reuse.can_take(config):
+        reason = "the shards were made without --fix"
     return Update(made, reuse.num_taken, reuse.num_encoded, is_unchanged=False, reason=reason)
 
 
@@ -152,10 +154,7 @@ def recorded_options(manifest: Manifest) -> dict[str, object]:
     options["max_num"] = manifest.max_num
     if manifest.ledger.rejected:
         options["on_bad"] = "skip"
-    if manifest.ledger.repaired and REPAIRS_NAME not in manifest.files:  # not by a cut to length
-        options["fix"] = True
-    if manifest.ledger.duplicate:
-        options["drop_duplicates"] = True
+    options |= {"fix": manifest.fix, "drop_duplicates": manifest.drop_duplicates}
     return options
 
 

@@ -160,7 +160,8 @@ class Manifest:
     Media mode ``embed`` stores the media in the media shards, ``link`` where they lie under ``media_root``.
     ``special_text`` says what was done with text that spells a special token, ``missing_image_tag`` where a
     missing ``<image>`` was put, ``exif`` whether EXIF rotation is applied when pixels are read, ``loss_mask`` which
-    answers are trained. ``tokenizer`` is None in shards of a release that did not write it.
+    answers are trained. ``tokenizer`` is None in shards of a release that did not write it. ``fix`` and
+    ``drop_duplicates`` say whether safe fixes were applied and rows that repeat others left out.
     """
 
     format_version: int = FORMAT_VERSION
@@ -195,6 +196,8 @@ class Manifest:
     ledger: LedgerTotals
     loss_mask: str = field(default=LOSS_ANSWERS, metadata=OPTIONAL)
     tokenizer: TokenizerFacts | None = field(default=None, metadata=OPTIONAL)
+    fix: bool = field(default=False, metadata=OPTIONAL)
+    drop_duplicates: bool = field(default=False, metadata=OPTIONAL)
 
     @property
     def checksum(self) -> str:

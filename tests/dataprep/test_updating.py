@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +17,7 @@ from dataprep.shards.manifest import read_manifest
 from dataprep.updating import append, swap, update
 from tests.dataprep.conversions import (
     SKIP,
+    TOKENIZER,
     image_row,
     make_options,
     read_files,
@@ -126,6 +129,59 @@ def test_nothing_new_touches_nothing(tmp_path: Path, media: str) -> None:
     assert done.is_unchanged
     assert {path: path.stat().st_mtime_ns for path in [tmp_path / "out", *(tmp_path / "out").iterdir()]} == before
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_row_that_shows_another_of_the_same_images_has_changed(tmp_path: Path) -> None:
+    write_png(tmp_path / "a.png", (1, 2, 3))
+    write_png(tmp_path / "b.png", (7, 8, 9))
+    shutil.copy(tmp_path / "a.png", tmp_path / "c.png")
+    source = write_rows(tmp_path / "rows.jsonl", [image_row(f"{name}.png", query=name) for name in "abc"])
+    convert([source], tmp_path / "out", make_options())
+    shutil.copy(tmp_path / "b.png", tmp_path / "c.png")  # the shards hold the same two media as before
+    assert not update([source], tmp_path / "out", make_options()).is_unchanged
+    convert([source], tmp_path / "fresh", make_options())
+    assert read_files(tmp_path / "out") == read_files(tmp_path / "fresh")
+
+
+def write_repairable(folder: Path, changed: int = -1) -> str:
+    """Write rows that a fix mends, that are cut, that repeat others, and that are plain; one with a change."""
+    rows: list[dict[str, Any] | str] = [text_row(number) for number in range(30)]
+    rows += [{"query": f"typo {number}", "respons": "r"} for number in range(3)]
+    rows += [{"query": "last", "response": "r", "history": [["q" * 400, f"a{number}"]]} for number in range(3)]
+    rows += [rows[number] for number in (3, 31, 34)]
+    if changed >= 0:
+        rows[changed] = text_row(1000)
+    return write_rows(folder / "rows.jsonl", rows)
+
+
+MENDING = {"fix": True, "drop_duplicates": True, "truncation": "drop-turns", "max_length": 300}
+
+
+@pytest.mark.parametrize("changed", [0, 3, 31, 34])
+def test_an_update_repairs_as_a_new_conversion_does(
+    tmp_path: Path, changed: int, call: Callable[..., tuple[int, str, str]]
+) -> None:
+    source = write_repairable(tmp_path)
+    convert([source], tmp_path / "out", make_options(**MENDING))
+    assert update([source], tmp_path / "out", make_options(**MENDING)).is_unchanged
+    write_repairable(tmp_path, changed)
+    code, said, _ = call("convert", source, "--out", tmp_path / "out", "--update", "--model", TOKENIZER)
+    manifest = convert([source], tmp_path / "fresh", make_options(**MENDING))
+    assert code == 0
+    assert read_files(tmp_path / "out") == read_files(tmp_path / "fresh")
+    assert (manifest.fix, manifest.drop_duplicates, manifest.ledger.rejected) == (True, True, 0)
+    assert manifest.ledger.repaired >= 5
+    assert "31 of 39 rows taken over" in said if changed == 31 else "30 of 39" in said, said
+
+
+def test_rows_are_not_taken_over_where_no_fix_was_tried(tmp_path: Path) -> None:
+    source = write_repairable(tmp_path)
+    changes = MENDING | {"fix": False, "on_bad": "skip", "max_bad_ratio": 1.0}
+    convert([source], tmp_path / "out", make_options(**changes))
+    done = update([source], tmp_path / "out", make_options(**(changes | {"fix": True})))
+    convert([source], tmp_path / "fresh", make_options(**MENDING))
+    assert (done.num_taken, done.reason) == (0, "the shards were made without --fix")
+    assert read_files(tmp_path / "out") == read_files(tmp_path / "fresh")
 
 
 def test_findings_of_lengths_are_taken_over(tmp_path: Path) -> None:
