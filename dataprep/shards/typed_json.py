@@ -96,7 +96,11 @@ def _string(value: object, place: str) -> str:
     return _typed(value, str, "a string", place)
 
 
-_SCALARS: dict[Any, Callable[[object, str], object]] = {int: _integer, float: _number, str: _string}
+def _boolean(value: object, place: str) -> bool:
+    return _typed(value, bool, "true or false", place)
+
+
+_SCALARS: dict[Any, Callable[[object, str], object]] = {int: _integer, float: _number, str: _string, bool: _boolean}
 
 
 def _typed(value: object, kind: type[T], name: str, place: str) -> T:
