@@ -141,6 +141,7 @@ def convert(
 ) -> None:
     """Turn data files into pre-tokenized Arrow shards that account for every row."""
     from dataprep.config import ConvertConfig
+    from dataprep.errors import ConfigError
     from dataprep.mixing import read_mix
     from dataprep.shards.storage import require_local, to_place
 
@@ -156,6 +157,10 @@ def convert(
         "drop_duplicates": drop_duplicates, "mix": read_mix(mix or ()), "engine": engine, "ray_address": ray_address,
         "work_dir": work_dir,
     }  # fmt: skip
+    if update and append:
+        raise ConfigError("--update names all data files or none, --append those to add; leave one of them out")
+    if append and not (paths or val or mix):
+        raise ConfigError("--append has no data files to add; name them, or use --update to read the old ones again")
     if update or append:
         _update(paths or [], require_local(to_place(out)), options, context, output, is_append=append)
     else:

@@ -231,6 +231,10 @@ class ConvertConfig(RowConfig):
         for path, weight in self.mix:
             if not 0 < weight <= MOST_WEIGHT:
                 raise ConfigError(f"--mix {path}={weight:g}: a weight is more than 0 and at most {MOST_WEIGHT:,}")
+            if weight > 1 and self.drop_duplicates:
+                raise ConfigError(
+                    f"--mix {path}={weight:g} repeats rows, which --drop-duplicates leaves out; give one of them"
+                )
         if self.ray_address is not None and self.engine != "ray":
             raise ConfigError(f"--ray-address {self.ray_address} is for a Ray cluster; add --engine ray")
         if not 0 <= self.max_bad_ratio <= 1:

@@ -37,11 +37,21 @@ def expand_paths(paths: list[str]) -> list[str]:
     return files
 
 
+def _refuse_shards(folder: Path) -> None:
+    """Refuse a shard directory, whose manifest and rejects look like data files."""
+    # Named here: dataprep.shards.format, which names them too, loads pyarrow.
+    if (folder / "manifest.json").is_file() and (folder / "ledger.arrow").is_file():
+        raise SourceError(f"{folder}: these are shards; name the data files that they were made of, as 'ledger' does")
+    if (folder / ".parts").is_dir():
+        raise SourceError(f"{folder}: these are no shards, or their conversion did not finish; run 'convert' again")
+
+
 def _expand(path: str) -> list[str]:
     place = Path(path)
     if path == "-":
         return [path]
     if place.is_dir():
+        _refuse_shards(place)
         inside = sorted(str(p) for p in place.iterdir() if _is_data_file(p))
         if not inside:
             raise SourceError(f"{path}: a folder without .json or .jsonl files; name the data files themselves")

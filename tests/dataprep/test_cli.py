@@ -219,6 +219,13 @@ def test_val_files_and_a_drawn_split(call: Call, good: str, tmp_path: Path) -> N
     assert sum(split.rows for split in splits.values()) == 6
 
 
+def test_shards_are_no_folder_of_data_files(call: Call, good: str, tmp_path: Path) -> None:
+    assert call("convert", good, *MODEL, "--out", tmp_path / "out")[0] == 0
+    code, _, err = call("lint", tmp_path / "out")
+    assert code == 2
+    assert "out: these are shards; name the data files that they were made of" in err
+
+
 def test_verify_finds_a_changed_bit(call: Call, good: str, tmp_path: Path) -> None:
     call("convert", good, *MODEL, "--out", tmp_path / "out")
     path = tmp_path / "out" / "samples-00000.arrow"
@@ -264,6 +271,7 @@ def errors(tmp_path: Path) -> dict[str, tuple[list[object], str]]:
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.txt").write_text("dear")
     (tmp_path / "empty").mkdir()
+    (tmp_path / "unfinished" / ".parts").mkdir(parents=True)
     plain = tmp_path / "plain"
     plain.mkdir()
     vocabulary = {"version": "1.0", "added_tokens": [], "normalizer": None, "pre_tokenizer": None, "decoder": None,
@@ -288,6 +296,19 @@ def errors(tmp_path: Path) -> dict[str, tuple[list[object], str]]:
         ),
         "bad split": ([*convert, *MODEL, "--split", "val"], "--split is 'val', expected a name and a share such as"),
         "split of all": ([*convert, *MODEL, "--split", "val=1.5"], "--split is 'val=1.5'"),
+        "repeated and dropped": (
+            [*convert, *MODEL, "--mix", f"{good}=2", "--drop-duplicates"],
+            r"good\.jsonl=2 repeats rows, which --drop-duplicates leaves out; give one of them",
+        ),
+        "update and append": (
+            [*convert, *MODEL, "--update", "--append"],
+            "--append those to add; leave one of them out",
+        ),
+        "append nothing": (
+            ["convert", "--out", tmp_path / "out", *MODEL, "--append"],
+            "--append has no data files to add; name them, or use --update",
+        ),
+        "unfinished": (["diff", tmp_path / "unfinished", good], "unfinished: these are no shards, or their conversion"),
         "bad ratio": ([*convert, *MODEL, "--max-bad-ratio", "2"], "--max-bad-ratio is 2.0, it must be between 0 and 1"),
         "bad length": ([*convert, *MODEL, "--max-length", "0"], "--max-length is 0, it must be at least 1"),
         "bad tiles": ([*convert, *MODEL, "--max-num", "0"], "--max-num is 0, it must be at least 1"),
@@ -299,7 +320,7 @@ def errors(tmp_path: Path) -> dict[str, tuple[list[object], str]]:
 @pytest.mark.parametrize("name", [
     "missing file", "folder without data", "unknown model type", "no model type", "no model", "model folder missing",
     "no tokenizer", "no image tokens", "something else", "out is a file", "media root missing", "bad split",
-    "split of all", "bad ratio", "bad length", "bad tiles", "named twice", "val missing",
+    "split of all", "repeated and dropped", "update and append", "append nothing", "unfinished", "bad ratio", "bad length", "bad tiles", "named twice", "val missing",
 ])  # fmt: skip
 def test_an_error_is_one_sentence_with_exit_code_2(call: Call, tmp_path: Path, name: str) -> None:
     arguments, message = errors(tmp_path)[name]

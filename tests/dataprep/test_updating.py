@@ -220,7 +220,7 @@ def test_other_options_are_refused_in_words(tmp_path: Path) -> None:
         ({"max_num": 3}, "--max-num is 3, they were made with 12"),
         ({"media": "link"}, "--media is 'link', they were made with 'embed'"),
         ({"model": make_options().model.parent / "tokenizer_bos"}, "the tokenizer .* differ"),
-        ({"split": None}, "the drawn split 'val'; repeat"),
+        ({"split": None}, "the drawn split 'val', whose share it does not record; repeat"),
     ):
         with pytest.raises(ConfigError, match=words):
             update([source], tmp_path / "out", make_options(**(SKIP | changes)))
