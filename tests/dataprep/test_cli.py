@@ -320,7 +320,8 @@ def errors(tmp_path: Path) -> dict[str, tuple[list[object], str]]:
 @pytest.mark.parametrize("name", [
     "missing file", "folder without data", "unknown model type", "no model type", "no model", "model folder missing",
     "no tokenizer", "no image tokens", "something else", "out is a file", "media root missing", "bad split",
-    "split of all", "repeated and dropped", "update and append", "append nothing", "unfinished", "bad ratio", "bad length", "bad tiles", "named twice", "val missing",
+    "split of all", "repeated and dropped", "update and append", "append nothing", "unfinished",
+    "bad ratio", "bad length", "bad tiles", "named twice", "val missing",
 ])  # fmt: skip
 def test_an_error_is_one_sentence_with_exit_code_2(call: Call, tmp_path: Path, name: str) -> None:
     arguments, message = errors(tmp_path)[name]
