@@ -184,9 +184,10 @@ def _identity(config: TrainConfig, plan: PackPlan, shards: list[Shards]) -> dict
 
 
 def _check_contract(source: Path, shards: list[Shards]) -> None:
-    if (source / "tokenizer.json").is_file():
-        from dataprep.tokenization import load_tokenizer
+    from dataprep.tokenization import load_tokenizer
+    from dataprep.tokenizer_folders import holds_tokenizer
 
+    if holds_tokenizer(source):
         check_model(source, load_tokenizer(source), shards[0])
 
 
