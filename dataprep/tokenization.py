@@ -16,16 +16,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, overload
 from weakref import WeakValueDictionary
 
-from dataprep.added_tokens import token_text
-from dataprep.engines import Engine
 from dataprep.errors import ConfigError
+from dataprep.model_files import read_json
 from dataprep.templates import CONTENT_TOKENS, CONTROL_TOKENS, IGNORE_INDEX, Part, Slot, Template, Text
-from dataprep.tokenizer_folders import TokenizerFolder, make_engine, read_json, read_tokenizer_folder
 
 if TYPE_CHECKING:
-    # Lint loads this module, but numpy and tokenizers only once there are tokens to count.
+    # Lint loads this module, but numpy and the engines only once there are tokens to count.
     import numpy as np
     from numpy.typing import NDArray
+
+    from dataprep.engines import Engine
+    from dataprep.tokenizer_folders import TokenizerFolder
 
     IdArray: TypeAlias = NDArray[np.int32]
 
@@ -60,6 +61,8 @@ class TextTokenizer:
             config: What ``tokenizer_config.json`` and ``special_tokens_map.json`` say.
             description: The engine as JSON, where the caller has it at hand.
         """
+        from dataprep.added_tokens import token_text
+
         self._engine = engine
         settings = {key: config.get(key) for key in ("bos_token", "add_bos_token", "added_tokens_decoder")}
         text = (engine.to_json() if description is None else description) + json.dumps(settings, sort_keys=True)
@@ -136,6 +139,8 @@ _in_use: WeakValueDictionary[str, TextTokenizer] = WeakValueDictionary()
 
 
 def _find_bos(engine: Engine, config: dict[str, Any]) -> int | None:
+    from dataprep.added_tokens import token_text
+
     bos = token_text(config.get("bos_token"))
     bos_id = engine.token_to_id(bos) if bos else None
     if bos_id is None or config.get("add_bos_token") is False:
@@ -153,6 +158,8 @@ def load_tokenizer(folder: Path) -> TextTokenizer:
     Raises:
         ConfigError: If there is no such tokenizer, or it lacks the image tokens.
     """
+    from dataprep.tokenizer_folders import read_tokenizer_folder
+
     found = read_tokenizer_folder(folder)
     known = _in_use.get(found.key)
     if known is not None:
@@ -168,6 +175,8 @@ def load_tokenizer(folder: Path) -> TextTokenizer:
 
 
 def _make_tokenizer(found: TokenizerFolder) -> TextTokenizer:
+    from dataprep.tokenizer_folders import make_engine
+
     engine, description = make_engine(found)
     missing = [token for token in _IMAGE_TOKENS if engine.token_to_id(token) is None]
     if missing:

@@ -7,7 +7,6 @@ the measure: the fast file is accepted only if it gives the same ids on fixed te
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from dataprep.added_tokens import TokenFiles, read_added_tokens, special_tokens
 from dataprep.engines import Engine, JsonEngine
 from dataprep.errors import ConfigError
+from dataprep.model_files import TOKENIZER_FILES, read_json, tokenizer_names
 from dataprep.sentencepiece_original import CLASSES, class_name
 from dataprep.sentencepieces import SentencePieceEngine
 from dataprep.words import QWEN2
@@ -25,9 +25,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_JSON, _SENTENCEPIECE, _VOCABULARY, _MERGES = "tokenizer.json", "tokenizer.model", "vocab.json", "merges.txt"
-_KINDS = ((_JSON,), (_SENTENCEPIECE,), (_VOCABULARY, _MERGES))
-"""Files that make a tokenizer; the first kind that is complete counts."""
+(_JSON,), (_SENTENCEPIECE,), (_VOCABULARY, _MERGES) = TOKENIZER_FILES
 _QWEN2_SPECIAL = {"eos_token": "<|endoftext|>", "unk_token": "<|endoftext|>", "pad_token": "<|endoftext|>"}
 
 
@@ -70,11 +68,6 @@ class TokenizerFolder:
         return f"{name} holds the tokens of the language model only, and {end}"
 
 
-def holds_tokenizer(folder: Path) -> bool:
-    """Whether a folder has the files of a tokenizer."""
-    return any(all((folder / name).is_file() for name in names) for names in _KINDS)
-
-
 def read_tokenizer_folder(folder: Path) -> TokenizerFolder:
     """Read the files of a model folder's tokenizer.
 
@@ -83,12 +76,12 @@ def read_tokenizer_folder(folder: Path) -> TokenizerFolder:
     """
     if not folder.is_dir():
         raise ConfigError(f"no model folder {folder}; give --model the folder that holds tokenizer.json")
-    if not holds_tokenizer(folder):
+    names = tokenizer_names(folder)
+    if not names:
         raise ConfigError(
             f"{folder} holds no tokenizer.json, tokenizer.model, or vocab.json with merges.txt; "
             "give --model a folder with the model's tokenizer"
         )
-    names = next(names for names in _KINDS if all((folder / name).is_file() for name in names))
     if names == (_JSON,) and (folder / _SENTENCEPIECE).is_file():
         names = (_JSON, _SENTENCEPIECE)
     contents = {name: _read_bytes(folder / name) for name in names}
@@ -214,18 +207,3 @@ def _read_bytes(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise ConfigError(f"{path} cannot be read ({error}); copy the model folder again") from error
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Return the content of a JSON file; empty if there is none.
-
-    Raises:
-        ConfigError: If it cannot be read or is no object.
-    """
-    try:
-        value = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path} cannot be read ({error}); copy the model folder again") from error
-    if not isinstance(value, dict):
-        raise ConfigError(f"{path} is not a JSON object; copy the model folder again")
-    return value

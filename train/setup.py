@@ -16,6 +16,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
+from dataprep.model_files import tokenizer_names
 from dataprep.shards.reader import Shards
 from infer.contract import CONTRACT_NAME, check_model, contract_record
 from infer.conventions import CONVENTIONS, RUN_CONFIG_NAME
@@ -184,10 +185,9 @@ def _identity(config: TrainConfig, plan: PackPlan, shards: list[Shards]) -> dict
 
 
 def _check_contract(source: Path, shards: list[Shards]) -> None:
-    from dataprep.tokenization import load_tokenizer
-    from dataprep.tokenizer_folders import holds_tokenizer
+    if tokenizer_names(source):
+        from dataprep.tokenization import load_tokenizer
 
-    if holds_tokenizer(source):
         check_model(source, load_tokenizer(source), shards[0])
 
 
