@@ -93,11 +93,14 @@ def _make_processor(content: bytes) -> SentencePieceProcessor:
     from sentencepiece import SentencePieceProcessor
 
     try:
-        return SentencePieceProcessor(model_proto=content)
+        processor = SentencePieceProcessor(model_proto=content)
+        if not processor.get_piece_size():
+            raise ValueError("it is empty")
     except Exception as error:
         raise ConfigError(
             f"tokenizer.model is no sentencepiece model ({error}); copy the model folder again"
         ) from error
+    return processor
 
 
 def _walk(message: bytes) -> Iterator[tuple[int, int, int]]:

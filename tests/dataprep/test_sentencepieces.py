@@ -6,8 +6,9 @@ import json
 import logging
 import shutil
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -89,19 +90,19 @@ def test_the_text_of_growing_ids_only_grows(name: str) -> None:
     tokenizer = load_tokenizer(FIXTURES / name)
     ids = tokenizer.encode("  a != b, naïve 世界!<ref>the cat </ref> <box> [[1, 2]] </box>")
     texts = [tokenizer.plain_text(ids[:end]).rstrip("\ufffd") for end in range(len(ids) + 1)]
-    assert all(later.startswith(earlier) for earlier, later in zip(texts, texts[1:], strict=False))
+    assert all(later.startswith(earlier) for earlier, later in pairwise(texts))
     assert tokenizer.plain_text([*ids, 10**6, -1]) == tokenizer.plain_text(ids)
 
 
 # The reference: no regular expression, no remembered word, and the only use of sentencepiece is a plain encode.
 
 
-@lru_cache(maxsize=None)
+@cache
 def model_content(name: str) -> bytes:
     return (FIXTURES / name / "tokenizer.model").read_bytes()
 
 
-@lru_cache(maxsize=None)
+@cache
 def processor_of(name: str) -> sentencepiece.SentencePieceProcessor:
     return sentencepiece.SentencePieceProcessor(model_proto=model_content(name))
 
@@ -219,7 +220,7 @@ def test_random_texts_with_the_models_own_added_tokens(name: str, data: Any) -> 
 # Models of other kinds, trained here.
 
 
-@lru_cache(maxsize=None)
+@cache
 def train(kind: str) -> bytes:
     options = KINDS[kind][0]
     buffer = BytesIO()
@@ -262,7 +263,7 @@ def test_models_of_other_kinds_are_right_and_cut_only_where_that_is_exact(kind: 
             assert engine.encode(text) == processor.encode(text)
 
 
-@lru_cache(maxsize=None)
+@cache
 def engine_of(kind: str) -> SentencePieceEngine:
     return SentencePieceEngine(train(kind), TokenFiles({"tokenizer_class": "InternLM2Tokenizer"}, {}, {}))
 
