@@ -1,4 +1,4 @@
-"""A folder in the original layout, with its original tokenizer, answers a question and goes through lint and convert."""
+"""A folder in the original layout, with its original tokenizer, goes the whole road: lint, convert, eval and infer."""
 
 from __future__ import annotations
 
@@ -10,8 +10,12 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
+from typer.testing import CliRunner
 
+from dataprep.cli import app
+from dataprep.shards.reader import open_shards
 from dataprep.tokenization import load_tokenizer
+from infer.evaluate import EvalOptions, evaluate_shards
 from infer.model import ModelOptions
 from infer.single import InferOptions, Question, answer_question
 
@@ -59,3 +63,25 @@ def test_a_question_is_answered(folder: Path, model_type: str, tmp_path: Path) -
     tokenizer = load_tokenizer(folder)
     assert answer["response"]
     assert len(tokenizer.encode(answer["response"])) > 0
+
+
+def test_rows_are_linted_converted_and_answered(folder: Path, model_type: str, tmp_path: Path) -> None:
+    Image.new("RGB", (64, 48), (200, 30, 30)).save(tmp_path / "a.png")
+    response = "  A != b, 世界 <ref>the man</ref> !"
+    row = {"query": "<image>What  is it?", "response": response, "images": ["a.png"]}
+    (tmp_path / "rows.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
+    shared = [str(tmp_path / "rows.jsonl"), "--for", model_type, "--model", str(folder)]
+    linted = CliRunner().invoke(app, ["lint", *shared, "--level", "4"], catch_exceptions=False)
+    assert "0 errors" in linted.output
+    made = CliRunner().invoke(app, ["convert", *shared, "--out", str(tmp_path / "shards")], catch_exceptions=False)
+    assert made.exit_code == 0, made.output
+    shards, tokenizer = open_shards(tmp_path / "shards"), load_tokenizer(folder)
+    sample = shards[0]
+    trained = [int(i) for i in sample.labels if i >= 0]
+    end = tokenizer.encode({"internvl2-4b": "<|end|>"}.get(model_type, "<|im_end|>"))
+    assert trained == tokenizer.encode(response) + end
+    assert tokenizer.plain_text(trained[:-1]) == response
+    options = EvalOptions(
+        split="train", out=tmp_path / "eval", max_new_tokens=3, model=ModelOptions(device="cpu", dtype="float32")
+    )
+    assert evaluate_shards(tmp_path / "shards", folder, options)["num_errors"] == 0
