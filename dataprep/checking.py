@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dataprep.blocks import Block, Slice, line_behind
 from dataprep.errors import RuleCrash
 from dataprep.rules.runner import CheckerRecipe, CheckerSet
 from dataprep.sources import RawRow
-from dataprep.verdicts import CheckedChunk, ChunkVerdict, format_of, join_quiet
+from dataprep.verdicts import CheckedChunk, ChunkVerdict, format_of, has_videos, join_quiet
 
 if TYPE_CHECKING:
     from dataprep.plain.checker import PlainChecker
@@ -67,7 +67,8 @@ class ChunkChecker:
         """Check a chunk."""
         verdict = self._check(chunk)
         self._checkers.remember()
-        return verdict
+        trail = self._checkers.cut_trail()
+        return verdict if trail is None else replace(verdict, trail=trail)
 
     def _check(self, chunk: Block | list[RawRow]) -> ChunkVerdict:
         if isinstance(chunk, list):
@@ -84,7 +85,8 @@ class ChunkChecker:
         checked = self._checkers.for_file(path).check_all(rows)
         found = [(number, row.findings) for number, row in enumerate(checked) if row.findings]
         formats = dict(Counter(map(format_of, checked)))
-        return ChunkVerdict(path, len(rows), formats, found, self._checkers.new_collector(path).add_all(checked))
+        facts = self._checkers.new_collector(path).add_all(checked)
+        return ChunkVerdict(path, len(rows), formats, found, facts, any(map(has_videos, checked)))
 
     def _plain_checker(self, path: str, size: int) -> PlainChecker | None:
         if size < _FEWEST_BYTES and "numpy" not in sys.modules:

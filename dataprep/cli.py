@@ -32,6 +32,7 @@ from dataprep.cli_options import (
     MaxLength,
     MaxNum,
     MediaRoot,
+    MediaTimeout,
     MissingTag,
     ModelDir,
     NoCache,
@@ -89,6 +90,7 @@ def convert(
     special_text: SpecialText = "reject",
     exif: Exif = "ignore",
     video_frames: Frames = 8,
+    media_timeout: MediaTimeout = 60,
     on_bad: OnBad = "error",
     max_bad_ratio: Annotated[float, typer.Option(help="Largest share of bad rows that skip accepts.")] = 0.05,
     fix: Annotated[
@@ -113,8 +115,8 @@ def convert(
     config = ConvertConfig(
         model_type=for_model, model=model, max_length=max_length, max_num=max_num, loss_mask=loss_mask,
         media=media, media_root=media_root, system=system, box_style=box_style, missing_image_tag=missing_image_tag,
-        special_text=special_text, exif=exif, video_frames=video_frames, on_bad=on_bad,
-        max_bad_ratio=max_bad_ratio, fix=fix, drop_duplicates=drop_duplicates, split=split,
+        special_text=special_text, exif=exif, video_frames=video_frames, media_timeout=media_timeout,
+        on_bad=on_bad, max_bad_ratio=max_bad_ratio, fix=fix, drop_duplicates=drop_duplicates, split=split,
         val=tuple(val or ()), allow_urls=allow_urls, allow_private_urls=allow_private_urls,
         allow_outside_root=allow_outside_root, cache=cache, no_cache=no_cache, jobs=jobs,
     )  # fmt: skip
@@ -129,7 +131,8 @@ def _convert(paths: list[str], out: Path, config: ConvertConfig, output: str) ->
 
     try:
         with count_stages() as progress:
-            manifest = run_convert(paths, out, config, progress=progress, notice=_note)
+            notice = _note if output == "text" else _keep_quiet
+            manifest = run_convert(paths, out, config, progress=progress, notice=notice)
     except BadRowsError as error:
         _refuse(error)
     if output == "json":
@@ -140,6 +143,10 @@ def _convert(paths: list[str], out: Path, config: ConvertConfig, output: str) ->
 
 def _note(text: str) -> None:
     typer.echo(f"{text[0].upper()}{text[1:]}.", err=True)
+
+
+def _keep_quiet(text: str) -> None:
+    """Say nothing to programs."""
 
 
 def _refuse(error: BadRowsError) -> None:

@@ -134,6 +134,10 @@ def lint_command(
     video_frames: Annotated[
         int | None, _option("--video-frames", group=MEDIA, help="Frames taken from each video. Default: 8.")
     ] = None,
+    media_timeout: Annotated[
+        int | None,
+        _option("--media-timeout", group=MEDIA, help="Seconds that reading one video may take. Default: 60."),
+    ] = None,
     media_root: Annotated[
         Path | None,
         _option("--media-root", group=MEDIA, help="Where media paths start. Default: the data file's folder."),
@@ -158,10 +162,10 @@ def lint_command(
     ] = None,
     cache: Annotated[
         Path | None,
-        _option("--cache", group=RUN, help="Folder to remember media in. Default: dataprep in the user's caches."),
+        _option("--cache", group=RUN, help="Folder to remember things in. Default: dataprep in the user's caches."),
     ] = None,
     no_cache: Annotated[
-        bool | None, _option("--no-cache/--use-cache", group=RUN, help="Probe all media, and remember nothing.")
+        bool | None, _option("--no-cache/--use-cache", group=RUN, help="Check everything anew, and remember nothing.")
     ] = None,
     jobs: Annotated[
         int | None, _option("--jobs", "-j", group=RUN, min=1, help="Worker processes. Default: 1.")

@@ -60,13 +60,14 @@ MissingTag = Annotated[Literal["last", "first"], typer.Option(help="Query that m
 SpecialText = Annotated[Literal["reject", "keep"], typer.Option(help="Control tokens spelled out in the data.")]
 Exif = Annotated[Literal["ignore", "apply"], typer.Option(help="EXIF orientation of images.")]
 Frames = Annotated[int, typer.Option(help="Frames taken from each video.")]
+MediaTimeout = Annotated[int, typer.Option(help="Seconds that reading one video may take.")]
 AllowUrls = Annotated[bool, typer.Option("--allow-urls", help="Fetch media given as URLs.")]
 AllowPrivate = Annotated[bool, typer.Option("--allow-private-urls", help="Fetch from private addresses too.")]
 AllowOutside = Annotated[bool, typer.Option("--allow-outside-root", help="Read media outside the media root.")]
 Cache = Annotated[
     Path | None, typer.Option(help="Folder to remember media in. Default: dataprep in the user's caches.")
 ]
-NoCache = Annotated[bool, typer.Option("--no-cache", help="Probe all media, and remember nothing.")]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Probe all media anew, and remember nothing.")]
 LossMask = Annotated[
     Literal["answers", "last-answer"], typer.Option(help="Train every answer of a row, or its last answer alone.")
 ]

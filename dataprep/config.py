@@ -59,6 +59,8 @@ class RowConfig:
     """``ignore`` or ``apply`` the EXIF orientation of images."""
     video_frames: int = 8
     """Frames taken from each video."""
+    media_timeout: int = 60
+    """Seconds that reading one video may take; one that takes longer cannot be used."""
     allow_urls: bool = False
     """Fetch media given as http or https URLs."""
     allow_private_urls: bool = False
@@ -66,15 +68,15 @@ class RowConfig:
     allow_outside_root: bool = False
     """Read media files that lie outside the media root."""
     cache: Path | None = None
-    """Folder in which to remember what was found out of media; None is that of the user's caches."""
+    """Folder in which to remember media and reports; None is that of the user's caches."""
     no_cache: bool = False
-    """Remember nothing of media, and use nothing that is remembered."""
+    """Remember nothing, and use nothing that is remembered."""
 
     def __post_init__(self) -> None:
         check_choices(self)
         if self.max_length < 1:
             raise ConfigError(f"--max-length is {self.max_length}, it must be at least 1")
-        for name in ("max_num", "video_frames"):
+        for name in ("max_num", "video_frames", "media_timeout"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ConfigError(f"--{name.replace('_', '-')} is {value}, it must be at least 1")

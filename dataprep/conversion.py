@@ -210,7 +210,7 @@ def _finish_killed_run(
 
 def _run_key(entries: Sequence[SourceEntry], config: ConvertConfig, encoder: Encoder) -> str:
     """Return a hash of all that decides about the files of a run, but for its media."""
-    options = str(asdict(replace(config, jobs=1, on_bad="error", max_bad_ratio=0.0)))
+    options = str(asdict(replace(config, jobs=1, on_bad="error", max_bad_ratio=0.0, media_timeout=60)))
     facts = [__version__, encoder.tokenizer.fingerprint, options, *map(str, entries)]
     return hashlib.sha256("\0".join(facts).encode()).hexdigest()
 

@@ -78,7 +78,9 @@ def side_of(corpus: Corpus, *, is_val: bool, part: str, names: tuple[str, ...]) 
 
     def join(name: str) -> NDArray[Any]:
         columns = [np.array(getattr(source, name)) for source in sources]
-        return np.concatenate(columns) if columns else np.empty(0, dtype=np.int64)
+        if not columns:  # perceptual hashes alone are unsigned
+            return np.empty(0, dtype=np.uint64 if name == "pictures" else np.int64)
+        return np.concatenate(columns)
 
     files = np.repeat(np.arange(len(paths)), counts)
     references = _Names([corpus.files[path].media for path in paths] if part == "media" else [])

@@ -14,8 +14,10 @@ from dataprep.config import LintConfig
 from dataprep.corpus import Corpus
 from dataprep.data_files import expand_paths
 from dataprep.findings import Finding, Severity
+from dataprep.media.trail import Trail
 from dataprep.metas import expand_metas
 from dataprep.pool import run_ordered
+from dataprep.report_cache import ReportCache, StoredRun, encode_budget
 from dataprep.row_hashes import with_row_hashes
 from dataprep.rules.base import Level
 from dataprep.rules.corpus_runner import check_corpus, check_unused
@@ -63,6 +65,7 @@ class LintReport:
         by_code: Counts of all findings.
         num_rows: Rows checked.
         num_rows_with_errors: Rows that conversion would reject.
+        has_videos: Whether any row has a video.
         levels: The rungs of the ladder that rows were taken to.
         model_type: The model that the data was checked for, or None.
         num_accepted: Findings that the baseline accepts; they are counted nowhere else.
@@ -78,6 +81,7 @@ class LintReport:
     by_code: dict[str, CodeSummary] = field(default_factory=dict)
     num_rows: int = 0
     num_rows_with_errors: int = 0
+    has_videos: bool = False
     levels: frozenset[Level] = UP_TO_MEDIA
     model_type: str | None = None
     num_accepted: int = 0
@@ -133,14 +137,84 @@ def lint(
         DataprepError: If a file cannot be read or an option cannot be used.
     """
     paths, config = expand_metas(paths, config or LintConfig())
-    recipe = CheckerRecipe(config, levels_of(config), config.rules)
+    val_paths = expand_paths(list(config.val))
+    files = list(dict.fromkeys([*expand_paths(paths), *val_paths]))
+    cache = ReportCache.of_run(files, val_paths, config)
+    stored = None if cache is None else cache.load()
+    if stored is not None:
+        return _repeat(stored, config, progress, on_findings)
+    groups: list[int] = []
+    trail = None if cache is None else Trail()
+
+    def hand_on(findings: Sequence[Finding]) -> None:
+        if len(groups) <= MOST_KEPT:
+            groups.append(len(findings))
+        on_findings(findings)
+
+    report = _check_files(files, val_paths, config, progress, hand_on, trail)
+    is_whole = not report.stopped and sum(groups) == len(report.findings) == report.num_findings
+    if cache is not None and trail is not None and is_whole and cache.is_worthwhile(trail):
+        cache.store(_stored(report, groups), trail)
+    return report
+
+
+def _repeat(
+    stored: StoredRun,
+    config: LintConfig,
+    progress: Callable[[int], None],
+    on_findings: Callable[[Sequence[Finding]], None],
+) -> LintReport:
+    """Return the report of an earlier run, its findings handed on as they were then."""
+    report = LintReport(
+        files=[FileSummary(path, rows, Counter(dict(formats))) for path, rows, formats in stored.files],
+        num_rows=stored.num_rows,
+        num_rows_with_errors=stored.num_rows_with_errors,
+        has_videos=stored.has_videos,
+        levels=levels_of(config),
+        model_type=config.model_type,
+        num_accepted=stored.num_accepted,
+        sampled_from=stored.sampled_from,
+        budget=stored.load_budget(),
+    )
+    position = 0
+    for size in stored.groups:
+        findings = stored.findings[position : position + size]
+        report.add(findings)
+        on_findings(findings)
+        position += size
+    progress(report.num_rows)
+    return report
+
+
+def _stored(report: LintReport, groups: list[int]) -> StoredRun:
+    return StoredRun(
+        files=[(summary.path, summary.rows, list(summary.formats.items())) for summary in report.files],
+        findings=report.findings,
+        groups=groups,
+        num_rows=report.num_rows,
+        num_rows_with_errors=report.num_rows_with_errors,
+        has_videos=report.has_videos,
+        num_accepted=report.num_accepted,
+        sampled_from=report.sampled_from,
+        budget=encode_budget(report.budget),
+    )
+
+
+def _check_files(
+    files: list[str],
+    val_paths: list[str],
+    config: LintConfig,
+    progress: Callable[[int], None],
+    on_findings: Callable[[Sequence[Finding]], None],
+    trail: Trail | None,
+) -> LintReport:
+    recipe = CheckerRecipe(config, levels_of(config), config.rules, leaves_trail=trail is not None)
     recipe()  # fail on a bad option here, not in a worker
     baseline = read_baseline(config.baseline)
     report = LintReport(levels=recipe.levels, model_type=config.model_type)
-    val_paths = expand_paths(list(config.val))
-    summaries = {path: FileSummary(path) for path in [*expand_paths(paths), *val_paths]}
+    summaries = {path: FileSummary(path) for path in files}
     report.files = list(summaries.values())
-    corpus = Corpus(paths=list(summaries), val_paths=frozenset(val_paths))
+    corpus = Corpus(paths=files, val_paths=frozenset(val_paths))
     tasks = run_ordered(
         check_chunk,
         _chunks(report, config),
@@ -150,6 +224,9 @@ def lint(
     )
     for verdict in place_verdicts(tasks):
         corpus.add(verdict.path, verdict.facts)
+        report.has_videos = report.has_videos or verdict.has_videos
+        if trail is not None and verdict.trail is not None:
+            trail.extend(verdict.trail)
         summary = summaries[verdict.path]
         summary.rows += verdict.num_rows
         summary.formats.update(verdict.formats)

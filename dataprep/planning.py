@@ -19,8 +19,8 @@ from dataprep.errors import MediaError, SourceError
 from dataprep.findings import Finding, Severity
 from dataprep.fixing import mend_checked, safe_fixes
 from dataprep.media.index import MediaFacts
-from dataprep.media.isolation import read_frames
-from dataprep.media.video import frame_to_png
+from dataprep.media.isolation import decode_frames
+from dataprep.media.video import PYAV, frame_to_png
 from dataprep.part_tables import Converted, samples_table
 from dataprep.parts import Chunk, Part, SplitCounts, load_part, store_part
 from dataprep.plain.acceptance import without_collections
@@ -29,6 +29,7 @@ from dataprep.records import hash_row, hash_text
 from dataprep.rules.base import CheckedRow
 from dataprep.rules.runner import FOR_CONVERSION, CheckerRecipe, CheckerSet
 from dataprep.rules.table import RULES
+from dataprep.rules.videos.video_read_by_second_reader import second_reader_message
 from dataprep.shards.flat import write_at_once
 from dataprep.shards.format import (
     CONVERTED,
@@ -107,7 +108,9 @@ class Planner:
     def part_key(self, chunk: Chunk) -> str:
         """Return what a part of this chunk must have been made from to be used again."""
         # What changes nothing in a part: how the work is done, and what becomes of it.
-        plain = replace(self.config, jobs=1, on_bad="error", max_bad_ratio=0.0, val=(), cache=None, no_cache=False)
+        plain = replace(
+            self.config, jobs=1, on_bad="error", max_bad_ratio=0.0, val=(), cache=None, no_cache=False, media_timeout=60
+        )
         plain = replace(plain, drop_duplicates=False)
         options = asdict(plain)
         facts = [__version__, self.encoder.tokenizer.fingerprint, str(self.encoder.settings.tiles), str(options)]
@@ -291,8 +294,11 @@ class PartBuilder:
         media = Media(None, None, None, None, None, video.format.lower(), video.width, video.height)
         if self.planner.config.media == "link":
             return dict.fromkeys(wanted, self._link(str(facts.path), media))
+        decoded = decode_frames(facts.path, wanted, timeout_s=self.planner.config.media_timeout)
+        if decoded.reader == PYAV and video.reader != PYAV:
+            row.findings.append(_read_by_second(row, facts))
         placed = {}
-        for frame_index, frame in zip(wanted, read_frames(facts.path, wanted), strict=True):
+        for frame_index, frame in zip(wanted, decoded.frames, strict=True):
             png = frame_to_png(frame)
             digest = content_hash(png)
             stored = replace(media, hash=digest, bytes=png, size=len(png), format="png")
@@ -355,6 +361,18 @@ class PartBuilder:
             return write_at_once(path, MEDIA_SCHEMA, [media_batch(rows)])
         batches = (media_batch(rows[i : i + MEDIA_BATCH_ROWS]) for i in range(0, len(rows), MEDIA_BATCH_ROWS))
         return write_arrow(path, MEDIA_SCHEMA, batches, is_durable=False)  # frames may be many: one batch at a time
+
+
+def _read_by_second(row: CheckedRow, facts: MediaFacts) -> Finding:
+    """Return the note on a video that decord opens, but whose frames it cannot read."""
+    return Finding(
+        code="V357",
+        name=RULES["V357"].name,
+        severity=Severity.INFO,
+        location=row.raw.location,
+        field=facts.ref.field,
+        message=second_reader_message(facts.shown_source),
+    )
 
 
 def _undecodable(row: CheckedRow, error: MediaError) -> Finding:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from dataprep.corpus import Facts
 from dataprep.findings import Finding, Location
+from dataprep.media.trail import Trail
 from dataprep.rules.base import CheckedRow
 
 UNREADABLE = "unreadable"
@@ -24,6 +25,8 @@ class ChunkVerdict:
         formats: How many of them are of each format.
         findings: The rows with findings: number of the row in the chunk, from 0, and its findings, errors first.
         facts: What the rules about whole data sets need to know.
+        has_videos: Whether any of the rows has a video.
+        trail: Which media were looked at; None unless that was asked for.
     """
 
     path: str
@@ -31,6 +34,13 @@ class ChunkVerdict:
     formats: dict[str, int]
     findings: list[tuple[int, list[Finding]]]
     facts: Facts
+    has_videos: bool = False
+    trail: Trail | None = None
+
+
+def has_videos(row: CheckedRow) -> bool:
+    """Return whether a row has a video."""
+    return row.record is not None and bool(row.record.videos)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +63,16 @@ def join_quiet(verdicts: list[ChunkVerdict]) -> list[ChunkVerdict]:
     """Return the verdicts on consecutive chunks of a file as one, if nothing was collected: cheaper to hand over."""
     if len(verdicts) < 2 or any(verdict.facts.lines for verdict in verdicts):
         return verdicts
+    first = verdicts[0]
     num_rows, formats, findings = 0, Counter[str](), []
     for verdict in verdicts:
+        if first.trail is not None and verdict.trail is not None and verdict is not first:
+            first.trail.extend(verdict.trail)
         findings += [(num_rows + number, found) for number, found in verdict.findings]
         num_rows += verdict.num_rows
         formats.update(verdict.formats)
-    first = verdicts[0]
-    return [ChunkVerdict(first.path, num_rows, dict(formats), findings, first.facts)]
+    any_videos = any(verdict.has_videos for verdict in verdicts)
+    return [ChunkVerdict(first.path, num_rows, dict(formats), findings, first.facts, any_videos, first.trail)]
 
 
 def place_verdicts(chunks: Iterable[CheckedChunk]) -> Iterator[ChunkVerdict]:

@@ -20,7 +20,7 @@ from PIL import Image
 
 from dataprep.errors import MediaError, ShardError
 from dataprep.media.decode import cut_tiles, open_rgb
-from dataprep.media.video import read_frames
+from dataprep.media.isolation import read_frames
 from dataprep.shards.format import IGNORE_INDEX, KIND_FRAME, MEDIA_LINK
 from dataprep.shards.reader import Shards
 from dataprep.shards.samples import Sample, SampleImage

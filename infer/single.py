@@ -17,7 +17,8 @@ from dataprep.encode import Encoder, Layout, VideoSize, lay_out, make_encoder
 from dataprep.findings import Location
 from dataprep.grounding import BoxCodec
 from dataprep.media.decode import cut_tiles, open_rgb
-from dataprep.media.video import choose_frames, probe_video, read_frames
+from dataprep.media.isolation import probe_video, read_frames
+from dataprep.media.video import choose_frames
 from dataprep.records import Record, Turn
 from dataprep.tags import IMAGE, VIDEO
 from dataprep.tiling import ImageSize

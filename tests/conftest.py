@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +23,12 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(autouse=True)
+def no_reports(own_cache: None) -> None:
+    """Let no test find the report of a run that an earlier test made with changed code."""
+    shutil.rmtree(Path(os.environ["XDG_CACHE_HOME"]) / "dataprep" / "reports", ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from dataprep.linting import lint
 @pytest.fixture(autouse=True)
 def _one_round(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(benchmark, "ROUNDS", 1)
+    monkeypatch.setattr(benchmark, "_SETTLED_S", 0)
 
 
 @pytest.mark.parametrize("name", WORKLOADS)
@@ -25,10 +26,19 @@ def test_workloads_are_clean_and_the_same_each_time(tmp_path: Path, name: str) -
     assert lint([str(tmp_path / "one.jsonl")], LintConfig(level=1)).findings == []
 
 
-def test_rows_are_measured_against_every_peer(tmp_path: Path) -> None:
+def test_rows_are_measured_against_every_peer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(benchmark, "_two_processes", lambda path, name, count: [])
     lines = benchmark._rows(tmp_path, 60)
-    assert len({line.name for line in lines}) == len(lines) == 3 * len(WORKLOADS)
+    assert len({line.name for line in lines}) == len(lines) == 2 * len(WORKLOADS)
     assert all(line.ratio > 0 for line in lines)
+
+
+def test_two_processes_are_measured_against_one(tmp_path: Path) -> None:
+    write_rows(tmp_path / "text.jsonl", WORKLOADS["text"](60))
+    whole, marginal = benchmark._two_processes(tmp_path / "text.jsonl", "text", 60)
+    assert whole.ratio > 0
+    assert whole.target.startswith("limit ")
+    assert marginal.target == "near 2"
 
 
 def test_images_are_measured_against_pillow(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

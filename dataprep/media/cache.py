@@ -29,13 +29,16 @@ if TYPE_CHECKING:
 
 Fact = TypeVar("Fact")
 FILE_NAME = "media.sqlite"
-_FORMAT = 1
-_DECODERS = {"image": ("pillow",), "video": ("decord", "eva-decord", "av"), "pixels": ("pillow", "simplejpeg", "numpy")}
-# Failures that the bytes of a file alone decide; the others may be gone the next time.
-_LASTING = frozenset({
+_FORMAT = 2
+_OF_VIDEOS = ("decord", "eva-decord", "av")
+_DECODERS = {
+    "image": ("pillow",), "video": _OF_VIDEOS, "frames": _OF_VIDEOS, "pixels": ("pillow", "simplejpeg", "numpy")
+}  # fmt: skip
+LASTING = frozenset({
     "empty", "lfs-pointer", "not-an-image", "unsupported-format", "truncated-header", "truncated-data", "zero-size",
     "too-large", "not-a-video", "no-frames", "damaged-data",
 })  # fmt: skip
+"""Failures that the bytes of a file alone decide; the others may be gone the next time."""
 _LARGEST_BYTES = 1 << 30
 _UNUSED_DAYS = 90
 _STEP_S = 0.01
@@ -89,7 +92,7 @@ class MediaCache:
         """Return a fact of a file: what is remembered of it, or what ``find`` returns.
 
         Args:
-            kind: ``image``, ``video`` or ``pixels``.
+            kind: ``image``, ``video``, ``pixels`` or ``frames``, with a hyphen and what else decides about it.
             file: Absolute path.
             fact_type: Type of the fact; it can be written as JSON.
             find: Finds it out.
@@ -111,7 +114,7 @@ class MediaCache:
         try:
             fact = find()
         except MediaError as error:
-            if error.reason in _LASTING:
+            if error.reason in LASTING:
                 self._put(kind, file, stamp, _Entry(error=(error.reason, error.detail, error.suggestion)))
             raise
         self._put(kind, file, stamp, _Entry(fact=msgspec.Raw(_encode(fact))))
@@ -305,7 +308,7 @@ def _versions(kind: str) -> str:
     from importlib import metadata
 
     versions = [f"dataprep={__version__}", f"format={_FORMAT}"]
-    for name in _DECODERS[kind]:
+    for name in _DECODERS[kind.partition("-")[0]]:
         with contextlib.suppress(metadata.PackageNotFoundError):
             versions.append(f"{name}={metadata.version(name)}")
     return " ".join(versions)

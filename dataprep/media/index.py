@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from dataprep.errors import MediaError
+from dataprep.media.cache import LASTING
 from dataprep.media.image_header import ImageHeader
-from dataprep.media.isolation import probe_video
+from dataprep.media.isolation import decode_frames, probe_video
 from dataprep.media.probe import probe_image_bytes, probe_image_file
 from dataprep.media.quick import QuickProbe
-from dataprep.media.resolve import MediaRoot, Resolved
-from dataprep.media.video import VideoHeader
+from dataprep.media.resolve import LONGEST_PATH, MediaRoot, Resolved
+from dataprep.media.trail import Trail
+from dataprep.media.video import VideoHeader, choose_frames
 from dataprep.records import MediaRef, Record
 from dataprep.tiling import ImageSize
 
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 _MOST_REMEMBERED = 50_000
 _SHOWN_CHARACTERS = 120
+# Failures that the bytes of a file decide, or the text of the row; others depend on more of the disk, or on the moment.
+_DECIDED = LASTING | {"empty-reference", "bad-data-uri", "url-not-allowed", "unsupported-scheme"}
 
 
 class MediaFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -86,6 +90,8 @@ class MediaIndex:
         allow_urls: bool = False,
         allow_private_urls: bool = False,
         cache: MediaCache | None = None,
+        trail: Trail | None = None,
+        timeout_s: float | None = None,
     ) -> None:
         """Begin without any facts.
 
@@ -95,11 +101,15 @@ class MediaIndex:
             allow_urls: Fetch http and https URLs.
             allow_private_urls: Fetch from private addresses, too.
             cache: What earlier runs found out; None asks the files themselves.
+            trail: Where to note what was looked at; None notes nothing.
+            timeout_s: Seconds that reading one video may take; None is the reader's own limit.
         """
         self.root = root
         self._policy = MediaRoot(root, allow_outside=allow_outside, allow_urls=allow_urls)
         self._cache = cache
-        self._quick = QuickProbe(self._policy)
+        self._trail = trail
+        self._timeout_s = timeout_s
+        self._quick = QuickProbe(self._policy, trail=trail)
         self._allow_private_urls = allow_private_urls
         self._known: dict[tuple[str, str], MediaFacts] = {}
 
@@ -126,6 +136,7 @@ class MediaIndex:
     def _find(self, ref: MediaRef) -> MediaFacts:
         try:
             resolved = self._policy.resolve(ref.source)
+            self._note(resolved)
             data = resolved.data
             if resolved.kind == "url":
                 from dataprep.media.fetch import fetch_url  # brings the whole of HTTP and TLS along
@@ -133,7 +144,22 @@ class MediaIndex:
                 data = fetch_url(resolved.source, allow_private=self._allow_private_urls)
             return self._probe(ref, resolved, data)
         except MediaError as error:
+            if self._trail is not None and error.reason == "missing":
+                self._trail.note_missing(str(self._policy.root), ref.source.strip())
+            elif self._trail is not None and error.reason not in _DECIDED:
+                self._trail.spoil()
             return MediaFacts(ref=ref, error=error)
+
+    def _note(self, resolved: Resolved) -> None:
+        """Note what a reference led to. Text is an image in base64 only as long as no file bears that name."""
+        if self._trail is None:
+            return
+        if resolved.path is not None:
+            self._trail.note_path(str(resolved.path))
+        elif resolved.kind == "url" or not (
+            resolved.source[:5].lower() == "data:" or len(resolved.source) > LONGEST_PATH
+        ):
+            self._trail.spoil()
 
     def _probe(self, ref: MediaRef, resolved: Resolved, data: bytes | None) -> MediaFacts:
         file, relative = None if resolved.path is None else str(resolved.path), resolved.relative
@@ -156,7 +182,7 @@ class MediaIndex:
 
     def _probe_video(self, file: str) -> VideoHeader:
         def probe() -> VideoHeader:
-            return probe_video(file)
+            return probe_video(file, timeout_s=self._timeout_s)
 
         return probe() if self._cache is None else self._cache.recall("video", file, VideoHeader, probe)
 
@@ -164,7 +190,36 @@ class MediaIndex:
         """Return what decoding an image shows; see ``dataprep.media.pixels``."""
         from dataprep.media.pixels import read_pixels, recall_pixels  # brings decoders along
 
-        return read_pixels(facts) if self._cache is None else recall_pixels(facts, self._cache)
+        found = read_pixels(facts) if self._cache is None else recall_pixels(facts, self._cache)
+        if self._trail is not None and found.error is not None and found.error.reason not in _DECIDED:
+            self._trail.spoil()
+        return found
+
+    def check_frames(self, facts: MediaFacts, num_frames: int) -> MediaError | None:
+        """Decode the frames that stand for a video.
+
+        Args:
+            facts: What is known of it.
+            num_frames: How many are taken.
+
+        Returns:
+            Why one of them cannot be decoded; None if all can, or if nothing is known of the video.
+        """
+        file, header = facts.file, facts.video
+        if file is None or header is None:
+            return None
+
+        def find() -> str:
+            indices = choose_frames(header.num_frames, num_segments=num_frames)
+            return decode_frames(file, indices, timeout_s=self._timeout_s).reader
+
+        try:
+            _ = find() if self._cache is None else self._cache.recall(f"frames-{num_frames}", file, str, find)
+        except MediaError as error:
+            if self._trail is not None and error.reason not in _DECIDED:
+                self._trail.spoil()
+            return error
+        return None
 
     def split_joined(self, record: Record) -> Record:
         """Return the record with paths that a bare text joins by commas taken apart, where all of them exist."""
@@ -178,5 +233,7 @@ class MediaIndex:
         parts = self._policy.split_comma(bare.source) if bare is not None else None
         if bare is None or parts is None:
             return refs
+        if self._trail is not None:
+            self._trail.spoil()  # they are several only as long as no file bears the whole name
         joined = [MediaRef(bare.kind, part, bare.field, is_joined=True) for part in parts]
         return tuple(new for ref in refs for new in (joined if ref is bare else [ref]))

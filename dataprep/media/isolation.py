@@ -3,7 +3,8 @@
 decord and FFmpeg are C code that damaged or hostile files can drive into endless loops and invalid memory. Data flow:
 request (JSON) -> one reader process per process of ours -> answer (JSON, then frames as raw bytes) over a socket. The
 reader starts with the first video, not before. A file on which it takes too long, or dies, gets a MediaError; the
-reader is killed then, and the next file gets a fresh one.
+reader is killed then, and the next file gets a fresh one. So it is with a file that makes it take too much memory,
+which this process watches while it waits (on systems that tell, as Linux does under ``/proc``).
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ import json
 import os
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dataprep.errors import ConfigError, DataprepError, MediaError
-from dataprep.media.video import VideoHeader
+from dataprep.media.video import Decoded, VideoHeader
 
 if TYPE_CHECKING:
     import subprocess
@@ -30,11 +32,14 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 60.0
 """Seconds that one call about one video may take."""
+MEMORY_BYTES = 4 << 30
+"""Memory that the reader may take for one video; eight frames of 8192x4320 pixels are 0.8 GB."""
+_WATCH_S = 0.05
 _START_TIMEOUT_S = 120.0
 _GRACE_S = 5.0
 _ENTRY = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
-    "from dataprep.media.isolation import serve; serve(int(sys.argv[2]), sys.argv[3], float(sys.argv[4]))"
+    "from dataprep.media.isolation import serve; serve(int(sys.argv[2]), sys.argv[3])"
 )
 
 
@@ -42,34 +47,52 @@ class VideoReader:
     """A process that reads videos, as this process sees it. Safe to use from several threads, which take turns.
 
     Args:
-        decoder: Name of the module with the functions ``probe_video`` and ``read_frames``.
-        timeout_s: Seconds that one call may take.
+        decoder: Name of the module with the functions ``probe_video`` and ``decode_frames``.
+        timeout_s: Seconds that one call may take, unless it says otherwise.
+        memory_bytes: Memory that the process may take.
     """
 
-    def __init__(self, decoder: str = "dataprep.media.video", *, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        decoder: str = "dataprep.media.video",
+        *,
+        timeout_s: float = TIMEOUT_S,
+        memory_bytes: int = MEMORY_BYTES,
+    ) -> None:
         self._decoder = decoder
         self._timeout_s = timeout_s
+        self._memory_bytes = memory_bytes
         self._lock = threading.Lock()
         self._owner = os.getpid()
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection | None = None
 
-    def probe_video(self, path: str | Path) -> VideoHeader:
-        """Do what :func:`dataprep.media.video.probe_video` does; also raises MediaError ``timeout`` or ``crashed``."""
-        with self._lock:
-            return VideoHeader(**self._ask(path, {"call": "probe_video"})["header"])
+    def probe_video(self, path: str | Path, *, timeout_s: float | None = None) -> VideoHeader:
+        """Do what :func:`dataprep.media.video.probe_video` does.
 
-    def read_frames(self, path: str | Path, indices: Sequence[int]) -> list[Frame]:
-        """Do what :func:`dataprep.media.video.read_frames` does, but the frames are read-only; raises as above."""
+        Raises:
+            MediaError: As there, and with reason ``timeout``, ``too-much-memory`` or ``crashed``.
+        """
+        limit_s = self._timeout_s if timeout_s is None else timeout_s
+        with self._lock:
+            return VideoHeader(**self._ask(path, {"call": "probe_video"}, limit_s)["header"])
+
+    def decode_frames(self, path: str | Path, indices: Sequence[int], *, timeout_s: float | None = None) -> Decoded:
+        """Do what :func:`dataprep.media.video.decode_frames` does, but the frames are read-only; raises as above."""
         import numpy as np
 
-        wanted = sorted(set(indices))
+        wanted, limit_s = sorted(set(indices)), self._timeout_s if timeout_s is None else timeout_s
         with self._lock:
-            shapes = self._ask(path, {"call": "read_frames", "indices": wanted})["shapes"]
-            pixels = [self._receive(path) for _ in shapes]
+            answer = self._ask(path, {"call": "decode_frames", "indices": wanted}, limit_s)
+            shapes = answer["shapes"]
+            pixels = [self._receive(path, limit_s) for _ in shapes]
         arrays = [np.frombuffer(data, np.uint8).reshape(shape) for data, shape in zip(pixels, shapes, strict=True)]
         frames = dict(zip(wanted, arrays, strict=True))
-        return [frames[index] for index in indices]
+        return Decoded([frames[index] for index in indices], answer["reader"])
+
+    def read_frames(self, path: str | Path, indices: Sequence[int]) -> list[Frame]:
+        """Do what :func:`dataprep.media.video.read_frames` does; see :meth:`decode_frames`."""
+        return self.decode_frames(path, indices).frames
 
     def close(self) -> None:
         """End the process, if there is one."""
@@ -80,28 +103,37 @@ class VideoReader:
         if process is not None and is_mine:  # a process that was forked from the owner does not end the owner's reader
             self._wait(process, kills=True)
 
-    def _ask(self, path: str | Path, request: dict[str, Any]) -> Any:
+    def _ask(self, path: str | Path, request: dict[str, Any], limit_s: float) -> Any:
         connection = self._connect()
+        whole = {**request, "path": os.path.abspath(path), "limit_s": limit_s}  # noqa: PTH100
         try:
-            connection.send_bytes(json.dumps({**request, "path": os.path.abspath(path)}).encode())  # noqa: PTH100
+            connection.send_bytes(json.dumps(whole).encode())
         except OSError:
             raise self._crash(path) from None
-        answer = json.loads(self._receive(path))
+        answer = json.loads(self._receive(path, limit_s))
         if "media_error" in answer:
             raise MediaError(str(path), *answer["media_error"])
         if "config_error" in answer:
             raise ConfigError(answer["config_error"])
         return answer
 
-    def _receive(self, path: str | Path) -> bytes:
+    def _receive(self, path: str | Path, limit_s: float) -> bytes:
         assert self._connection is not None
-        try:
-            if self._connection.poll(self._timeout_s):
-                return self._connection.recv_bytes()
-        except (EOFError, OSError):
-            raise self._crash(path) from None
+        assert self._process is not None
+        end_s = time.monotonic() + limit_s
+        while (left_s := end_s - time.monotonic()) > 0:
+            try:
+                if self._connection.poll(min(left_s, _WATCH_S)):
+                    return self._connection.recv_bytes()
+            except (EOFError, OSError):
+                raise self._crash(path) from None
+            used = _memory_of(self._process.pid)
+            if used > self._memory_bytes:
+                self.close()
+                sizes = f"{used / 1e9:.1f} GB, the limit is {self._memory_bytes / 1e9:.1f} GB"
+                raise MediaError(str(path), "too-much-memory", f"takes too much memory to read ({sizes})")
         self.close()
-        detail = f"took longer than {self._timeout_s:g} s to read; the file is damaged, or its disk is very slow"
+        detail = f"took longer than {limit_s:g} s to read; the file is damaged, or its disk is very slow"
         raise MediaError(str(path), "timeout", detail)
 
     def _crash(self, path: str | Path) -> MediaError:
@@ -132,7 +164,7 @@ class VideoReader:
 
         ours, theirs = socket.socketpair()
         with theirs:
-            arguments = [json.dumps(sys.path), str(theirs.fileno()), self._decoder, str(self._timeout_s)]
+            arguments = [json.dumps(sys.path), str(theirs.fileno()), self._decoder]
             # The files of a data set are read by FFmpeg, which is chatty: nobody listens.
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-c", _ENTRY, *arguments],
@@ -167,7 +199,16 @@ class VideoReader:
             process.wait(_GRACE_S)
 
 
-def serve(descriptor: int, decoder: str, timeout_s: float) -> None:
+def _memory_of(pid: int) -> int:
+    """Return the bytes of memory that a process has; 0 where the system does not say."""
+    try:
+        with open(f"/proc/{pid}/statm", encoding="ascii") as file:  # noqa: PTH123 - twenty times a second
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def serve(descriptor: int, decoder: str) -> None:
     """Answer the requests that come in over a socket; the reader process spends its life here."""
     import signal
     from multiprocessing.connection import Connection
@@ -181,10 +222,10 @@ def serve(descriptor: int, decoder: str, timeout_s: float) -> None:
     threading.Thread(target=_listen, args=(connection, requests), daemon=True).start()
     connection.send_bytes(b"ready")
     while True:
-        request = requests.get()
+        request = json.loads(requests.get())
         # Should nobody be left to kill this process, the system does, whatever C code is busy with.
-        signal.setitimer(signal.ITIMER_REAL, timeout_s + _GRACE_S)
-        for answer in _answer(module, json.loads(request)):
+        signal.setitimer(signal.ITIMER_REAL, request["limit_s"] + _GRACE_S)
+        for answer in _answer(module, request):
             connection.send_bytes(answer)
         signal.setitimer(signal.ITIMER_REAL, 0)
 
@@ -205,7 +246,7 @@ def _answer(module: Any, request: dict[str, Any]) -> list[Any]:
             header: VideoHeader = module.probe_video(path)
             fields = {name: getattr(header, name) for name in VideoHeader.__slots__}
             return [json.dumps({"header": fields}).encode()]
-        frames = module.read_frames(path, request["indices"])
+        decoded: Decoded = module.decode_frames(path, request["indices"])
     except MediaError as error:
         return [json.dumps({"media_error": [error.reason, error.detail]}).encode()]
     except ConfigError as error:
@@ -213,28 +254,42 @@ def _answer(module: Any, request: dict[str, Any]) -> list[Any]:
     except Exception as error:  # what C code makes of a file may surface as anything
         detail = f"cannot be read as a video: {type(error).__name__}: {error}"
         return [json.dumps({"media_error": ["unreadable", detail]}).encode()]
-    shapes = [frame.shape for frame in frames]
-    return [json.dumps({"shapes": shapes}).encode(), *(memoryview(frame.tobytes()) for frame in frames)]
+    head = {"shapes": [frame.shape for frame in decoded.frames], "reader": decoded.reader}
+    return [json.dumps(head).encode(), *(frame.data.cast("B") for frame in decoded.frames)]
 
 
 _reader = VideoReader()
 
 
-def probe_video(path: str | Path) -> VideoHeader:
+def probe_video(path: str | Path, *, timeout_s: float | None = None) -> VideoHeader:
     """Read the facts of a video as :func:`dataprep.media.video.probe_video` does, in the reader process.
+
+    Args:
+        path: The video file.
+        timeout_s: Seconds that it may take; None is :data:`TIMEOUT_S`.
 
     Raises:
         ConfigError: If neither decord nor PyAV is installed.
-        MediaError: As there, and with reason ``timeout`` or ``crashed``.
+        MediaError: As there, and with reason ``timeout``, ``too-much-memory`` or ``crashed``.
     """
-    return _reader.probe_video(path)
+    return _reader.probe_video(path, timeout_s=timeout_s)
+
+
+def decode_frames(path: str | Path, indices: Sequence[int], *, timeout_s: float | None = None) -> Decoded:
+    """Read frames of a video as :func:`dataprep.media.video.decode_frames` does, in the reader process.
+
+    Args:
+        path: The video file.
+        indices: Frame numbers.
+        timeout_s: Seconds that it may take; None is :data:`TIMEOUT_S`.
+
+    Raises:
+        ConfigError: If neither decord nor PyAV is installed.
+        MediaError: As there, and with reason ``timeout``, ``too-much-memory`` or ``crashed``.
+    """
+    return _reader.decode_frames(path, indices, timeout_s=timeout_s)
 
 
 def read_frames(path: str | Path, indices: Sequence[int]) -> list[Frame]:
-    """Read frames of a video as :func:`dataprep.media.video.read_frames` does, in the reader process.
-
-    Raises:
-        ConfigError: If neither decord nor PyAV is installed.
-        MediaError: As there, and with reason ``timeout`` or ``crashed``.
-    """
-    return _reader.read_frames(path, indices)
+    """Read frames of a video in the reader process; see :func:`decode_frames`."""
+    return decode_frames(path, indices).frames

@@ -15,6 +15,7 @@ from dataprep.media.headers import JpegLayout, parse_header
 from dataprep.media.image_header import WINDOW_BYTES, ImageHeader, OddHeader, Window
 from dataprep.media.pillow import DEFAULT_MAX_PIXELS
 from dataprep.media.resolve import MediaRoot
+from dataprep.media.trail import Trail
 
 # A link as the last part of a path may lead outside: opening it fails. A FIFO or a device cannot hold the process up.
 _FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -28,13 +29,15 @@ _MOST_UNLIKE = 64
 class QuickProbe:
     """Probes images under one media root; remembers folders and what headers have looked like."""
 
-    def __init__(self, root: MediaRoot) -> None:
+    def __init__(self, root: MediaRoot, *, trail: Trail | None = None) -> None:
         """Begin without any folder.
 
         Args:
             root: The media root and its policy.
+            trail: Where to note each file that was probed; None notes nothing.
         """
         self._root = root
+        self._trail = trail
         self._folders: dict[str, tuple[str, str] | None] = {}
         self._layouts: list[JpegLayout] = []
         self._unlike_left = _MOST_UNLIKE
@@ -66,7 +69,12 @@ class QuickProbe:
             return None
         finally:
             os.close(descriptor)
-        return None if header is None else (*place, header)
+        if header is None:
+            return None
+        if self._trail is not None:
+            folder, slash, name = place[0].rpartition("/")
+            self._trail.note(folder + slash, name, facts)
+        return (*place, header)
 
     def _find_folder(self, folder: str) -> tuple[str, str] | None:
         if len(self._folders) >= _MOST_FOLDERS:

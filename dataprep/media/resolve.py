@@ -26,8 +26,8 @@ _LISTED_ENTRIES = 5000
 _NEAR_NAME_SEARCHES = 100
 _NEAR_NAMES = 5
 
-# No path is longer on the systems that we know (PATH_MAX of Linux).
-_LONGEST_PATH = 4096
+LONGEST_PATH = 4096
+"""No path is longer on the systems that we know (PATH_MAX of Linux)."""
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 # Parent folders, drives and schemes, and what no path holds.
 _ODD_FOLDER = re.compile(r"(?:^|/)\.\.(?:/|$)|[:\\\0]")
@@ -102,7 +102,7 @@ class MediaRoot:
         facts = _lstat(path)
         if facts is None and (data := _decode_base64(text)) is not None:
             return Resolved("inline", text, data=data)
-        if len(path) > _LONGEST_PATH:
+        if len(path) > LONGEST_PATH:
             raise MediaError(_short(text), "missing", "is too long for a path and no image in base64")
         if not self.allow_outside and not self._is_inside(path, facts):
             detail = f"lies outside the media root {self.root}; move it there, or allow files outside"

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     Frame: TypeAlias = npt.NDArray[np.uint8]
 
+DECORD, PYAV = "decord", "PyAV"
+
 # How often decord asks again for frames that it has not decoded at the end of a file: its own default, fixed here so
 # that a damaged file ends in an error after a fraction of a second whatever the environment says.
 _EOF_RETRIES = "10240"
@@ -49,6 +51,7 @@ class VideoHeader:
         num_frames: Number of frames, as decord counts them.
         fps: Average frames per second; 0 where the file does not say.
         is_variable_rate: Whether the time from frame to frame varies.
+        reader: ``decord`` or ``PyAV``: what could read it.
     """
 
     format: str
@@ -57,6 +60,15 @@ class VideoHeader:
     num_frames: int
     fps: float
     is_variable_rate: bool = False
+    reader: str = DECORD
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """Frames of a video, RGB arrays of shape (height, width, 3), and what decoded them: ``decord`` or ``PyAV``."""
+
+    frames: list[Frame]
+    reader: str
 
 
 # A frame counts as late or early if its distance differs by more than this share from the usual one; container clocks
@@ -103,7 +115,7 @@ def probe_video(path: str | Path) -> VideoHeader:
     reader = _open_with_decord(path)
     if reader is not None:
         try:
-            height, width, _ = reader[0].asnumpy().shape
+            height, width, _ = _rgb(reader[0]).shape
             times = reader.get_frame_timestamp(range(len(reader)))[:, 0].tolist()
             return VideoHeader(container, width, height, len(reader), float(reader.get_avg_fps()), varies(times))
         except _decord_errors():
@@ -112,14 +124,19 @@ def probe_video(path: str | Path) -> VideoHeader:
 
 
 def read_frames(path: str | Path, indices: Sequence[int]) -> list[Frame]:
-    """Read frames of a video.
+    """Read frames of a video; see :func:`decode_frames`."""
+    return decode_frames(path, indices).frames
+
+
+def decode_frames(path: str | Path, indices: Sequence[int]) -> Decoded:
+    """Read frames of a video, and say what read them.
 
     Args:
         path: The video file.
         indices: Frame numbers from 0, in any order, repeated at will. Each distinct one is decoded once.
 
     Returns:
-        One array of shape (height, width, 3), RGB, per index; equal indices share one array.
+        One array per index; equal indices share one array.
 
     Raises:
         ConfigError: If neither decord nor PyAV is installed.
@@ -127,10 +144,10 @@ def read_frames(path: str | Path, indices: Sequence[int]) -> list[Frame]:
     """
     _check_file(path)
     wanted = sorted(set(indices))
-    frames = _read_with_decord(path, wanted)
+    frames, reader = _read_with_decord(path, wanted), DECORD
     if frames is None:
-        frames = _read_with_av(path, wanted)
-    return [frames[index] for index in indices]
+        frames, reader = _read_with_av(path, wanted), PYAV
+    return Decoded([frames[index] for index in indices], reader)
 
 
 def frame_to_png(frame: Frame) -> bytes:
@@ -228,9 +245,21 @@ def _read_with_decord(path: str | Path, wanted: list[int]) -> dict[int, Frame] |
         return None
     _check_indices(path, wanted, len(reader))
     try:
-        return {index: reader[index].asnumpy() for index in wanted}
+        return {index: _rgb(reader[index]) for index in wanted}
     except _decord_errors():
         return None
+
+
+def _rgb(frame: Any) -> Frame:
+    """Return decord's frame as an array.
+
+    Raises:
+        ValueError: If decord takes the padding of narrow rows for a fourth channel, which makes noise of the picture.
+    """
+    pixels: Frame = frame.asnumpy()
+    if pixels.shape[2:] != (3,):
+        raise ValueError(f"a frame of shape {pixels.shape}")
+    return pixels
 
 
 def _check_indices(path: str | Path, wanted: list[int], num_frames: int) -> None:
@@ -266,7 +295,7 @@ def _probe_with_av(path: str | Path, container: str) -> VideoHeader:
         raise MediaError(str(path), "no-frames", "has a video stream without frames")
     height, width, _ = _read_with_av(path, [0])[0].shape
     times = [float(pts * time_base) for pts, time_base in packets if pts is not None and time_base is not None]
-    return VideoHeader(container, width, height, num_frames, fps, varies(times))
+    return VideoHeader(container, width, height, num_frames, fps, varies(times), PYAV)
 
 
 def _read_with_av(path: str | Path, wanted: list[int]) -> dict[int, Frame]:

@@ -21,7 +21,7 @@ from dataprep.rules.facts import FactCollector
 from dataprep.rules.runner import RowChecker
 from dataprep.rules.table import RULES
 from dataprep.sources import RawRow
-from dataprep.verdicts import ChunkVerdict, format_of
+from dataprep.verdicts import ChunkVerdict, format_of, has_videos
 
 if TYPE_CHECKING:
     from dataprep.media.pixels import PixelFacts
@@ -107,13 +107,14 @@ class PlainChecker:
         self._wants_media, self._wants_records = collector.wants_media, collector.wants_records
         formats.pop(None, None)
         found: list[tuple[int, list[Finding]]] = []
-        number = 0
+        number, any_videos = 0, False  # plain rows have none
         was_enabled = gc.isenabled()
         gc.disable()  # sound rows make no cycles, and collections would take a third of the time
         try:
             for entry in parsed:
                 if entry[3] is None or not self._take(entry, make_raw, collector):
                     checked = self._check_closely(make_raw(entry[0]), entry[3], formats, collector)
+                    any_videos = any_videos or has_videos(checked)
                     if checked.findings:
                         found.append((number, checked.findings))
                 number += 1
@@ -122,7 +123,7 @@ class PlainChecker:
             if was_enabled:
                 gc.enable()
         formats = {name: count for name, count in formats.items() if count}
-        return ChunkVerdict(self._path, number, formats, found, facts)
+        return ChunkVerdict(self._path, number, formats, found, facts, any_videos)
 
     def _check_closely(self, raw: RawRow, row: Any, formats: dict[Any, int], collector: FactCollector) -> CheckedRow:
         checked = self._checker.check(raw)

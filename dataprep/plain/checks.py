@@ -23,8 +23,8 @@ COVERED = frozenset((
     "P001", "P002", "P003", "P004", "P005", "P006", "P007", "P008", "P009", "P010", "S101", "S102", "S103", "S104",
     "S105", "S106", "S107", "S108", "S109", "T201", "T202", "T203", "T204", "T205", "T206", "T207", "T208", "T209",
     "T210", "M301", "M302", "M303", "M304", "M305", "M306", "M307", "M308", "M309", "M311", "M312", "M313", "M314",
-    "M315", "M316", "M317", "M318", "M319", "V351", "V352", "V353", "V354", "V355", "V356", "G401", "G402", "G403",
-    "G404", "G405", "G406", "G407", "G408", "G409", "G410", "G411", "G416", "G417", "G418", "G422", "G423",
+    "M315", "M316", "M317", "M318", "M319", "V351", "V352", "V353", "V354", "V355", "V356", "V357", "G401", "G402",
+    "G403", "G404", "G405", "G406", "G407", "G408", "G409", "G410", "G411", "G416", "G417", "G418", "G422", "G423",
 ))  # fmt: skip
 """Rules of rows, up to the level of media, that have nothing to say about a plain row."""
 
@@ -32,7 +32,7 @@ COVERED = frozenset((
 _RISKY_NAMES = rb"|".join(rb"[ _-]*".join(bytes([letter]) for letter in name) for name in (
     b"im", b"vid", b"pic", b"aud", b"box", b"bound", b"bbox", b"ref", b"obj", b"quad", b"unk",
 ))  # fmt: skip
-COVERED_PIXELS = frozenset({"M310"})
+COVERED_PIXELS = frozenset({"M310", "V358"})
 """Rules of rows, at the level of pixels, that have nothing to say about images that decode."""
 
 RISKY = re.compile(

@@ -147,6 +147,7 @@ def _passed(report: LintReport) -> list[str]:
     readable = report.num_rows - sum(summary.formats[UNREADABLE] for summary in report.files)
     whole = readable if report.sampled_from is None else 0
     reached = {"P": report.num_rows, "L": report.num_rows - report.num_rows_with_errors, "D": whole, "C": whole}
+    reached["V"] = readable if report.has_videos else 0
     return [
         name
         for letter, name in _AREAS.items()

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, ClassVar
 from dataprep.catalog import ModelType
 from dataprep.corpus import Corpus
 from dataprep.encode import Layout
+from dataprep.errors import MediaError
 from dataprep.findings import CorpusProblem, Finding, Fix, Problem, Severity
 from dataprep.media.index import MediaFacts
 from dataprep.media.pixels import PixelFacts
@@ -59,6 +60,7 @@ class CheckedRow:
         images: Facts of each of the record's images (level 2).
         videos: Facts of each of its videos (level 2).
         pixels: What decoding each of its images showed (level 3).
+        frame_errors: Why frames of each of its videos cannot be decoded, or None (level 3).
         layout: The rendering, if nothing was wrong so far (level 4).
         num_tokens: Its length in tokens (level 4).
         num_image_tokens: How many of these are context tokens (level 4).
@@ -76,6 +78,7 @@ class CheckedRow:
     images: list[MediaFacts] = field(default_factory=list)
     videos: list[MediaFacts] = field(default_factory=list)
     pixels: list[PixelFacts] = field(default_factory=list)
+    frame_errors: list[MediaError | None] = field(default_factory=list)
     layout: Layout | None = None
     num_tokens: int | None = None
     num_image_tokens: int = 0

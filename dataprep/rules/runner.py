@@ -21,6 +21,7 @@ from dataprep.findings import Finding, Severity
 from dataprep.formats.reading import read_record
 from dataprep.media.cache import MediaCache, default_folder
 from dataprep.media.index import MediaIndex
+from dataprep.media.trail import Trail
 from dataprep.parsing import parse_row
 from dataprep.records import hash_row, hash_text
 from dataprep.rules.base import CheckedRow, Level, Rule, RuleContext
@@ -117,6 +118,7 @@ class RowChecker:
             self._run(Level.MEDIA, row)
         if row.record is not None and Level.PIXELS in self.levels:
             row.pixels = [self.media.read_pixels(facts) for facts in row.images]
+            row.frame_errors = [self.media.check_frames(facts, self.context.video_frames) for facts in row.videos]
             self._run(Level.PIXELS, row)
         return row
 
@@ -155,11 +157,13 @@ class CheckerRecipe:
         config: What rows mean and where media lie.
         levels: The rungs of the ladder that rows are taken to.
         rules: Which rules run.
+        leaves_trail: Whether it is noted which media files were looked at.
     """
 
     config: RowConfig
     levels: frozenset[Level]
     rules: RuleConfig = field(default_factory=RuleConfig)
+    leaves_trail: bool = False
 
     def __call__(self) -> CheckerSet:
         """Load what all checkers share, above all the tokenizer."""
@@ -188,6 +192,7 @@ class CheckerSet:
         self._wanted: dict[str, Wanted] = {}
         self._roots: dict[str, Path] = {}
         self._media: dict[Path, MediaIndex] = {}
+        self._trail = Trail() if recipe.leaves_trail else None
         folder = None if recipe.config.no_cache else recipe.config.cache or default_folder()
         self._cache = None if folder is None else MediaCache(folder)
 
@@ -201,6 +206,10 @@ class CheckerSet:
         """Write down for later runs what was found out of media; to be called after each chunk."""
         if self._cache is not None:
             self._cache.flush()
+
+    def cut_trail(self) -> Trail | None:
+        """Return which media files were looked at since the last time; None if that is not noted."""
+        return None if self._trail is None else self._trail.cut()
 
     def new_collector(self, path: str) -> FactCollector:
         """Return an empty collector of what rules about whole data sets need to know of a data file's rows."""
@@ -221,6 +230,8 @@ class CheckerSet:
                 allow_urls=config.allow_urls,
                 allow_private_urls=config.allow_private_urls,
                 cache=self._cache,
+                trail=self._trail,
+                timeout_s=config.media_timeout,
             )
         return self._media[root]
 

@@ -92,7 +92,9 @@ from dataprep.rules.turns.row_formats_mixed import RowFormatsMixed
 from dataprep.rules.turns.unknown_field_near_known import UnknownFieldNearKnown
 from dataprep.rules.videos.model_without_video import ModelWithoutVideo
 from dataprep.rules.videos.video_file_missing import VideoFileMissing
+from dataprep.rules.videos.video_frames_damaged import VideoFramesDamaged
 from dataprep.rules.videos.video_rate_varies import VideoRateVaries
+from dataprep.rules.videos.video_read_by_second_reader import VideoReadBySecondReader
 from dataprep.rules.videos.video_shorter_than_frames import VideoShorterThanFrames
 from dataprep.rules.videos.video_unreadable import VideoUnreadable
 from dataprep.rules.videos.video_without_frames import VideoWithoutFrames
@@ -152,6 +154,8 @@ RULES: dict[str, type[AnyRule]] = {
     "V354": VideoShorterThanFrames,
     "V355": VideoRateVaries,
     "V356": VideoWithoutFrames,
+    "V357": VideoReadBySecondReader,
+    "V358": VideoFramesDamaged,
     "G401": BboxTypeUnknown,
     "G402": BoxOutsideImage,
     "G403": BoxCornersSwapped,

@@ -142,10 +142,10 @@ def test_media_outside_the_root_are_named_by_their_whole_path(tmp_path: Path) ->
 
 
 def test_undecodable_frames_are_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(path: Path, indices: list[int]) -> None:
+    def fail(path: Path, indices: list[int], *, timeout_s: float) -> None:
         raise MediaError(str(path), "damaged-data", "frame 3 cannot be decoded")
 
-    monkeypatch.setattr("dataprep.planning.read_frames", fail)
+    monkeypatch.setattr("dataprep.planning.decode_frames", fail)
     rows = [{"query": "<video>What?", "response": "A dot.", "videos": ["v30.mp4"]}, text_row(1)]
     source = write_rows(tmp_path / "rows.jsonl", rows)
     options = make_options(media_root=GOLDENS / "videos", on_bad="skip", max_bad_ratio=0.5)

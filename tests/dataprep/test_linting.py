@@ -158,3 +158,9 @@ def test_chunks_are_bounded_and_lose_no_row(sizes: list[int], expected: list[int
     chunks = list(cut_chunks(rows))
     assert [len(chunk) for chunk in chunks] == expected
     assert [row for chunk in chunks for row in chunk] == rows
+
+
+def test_a_split_without_a_single_row_for_training_is_no_crash(tmp_path: Path) -> None:
+    write_png(tmp_path / "a.png", (1, 2, 3), (64, 48))
+    rows = write_rows(tmp_path / "val.jsonl", [image_row("a.png")])
+    assert lint([rows], LintConfig(level=3, val=(rows,))).num_rows == 1

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataprep.rules.base import MediaRule
+from dataprep.media.index import MediaFacts
+from dataprep.rules.base import CheckedRow, MediaRule
 
 
 class VideoUnreadable(MediaRule):
     """File that is no readable video.
 
     ## What it does
-    Reports files that neither decord nor PyAV can open, on which they take longer than 60 seconds, or which
-    crash them (they run in a process of their own).
+    Reports files that neither decord nor PyAV can open, on which they take longer than --media-timeout
+    seconds (60) or more than 4 GB of memory, or which crash them (they run in a process of their own).
     ## Why it matters
     Its frames are part of the prompt; without them the row says something else.
     ## Example
@@ -27,3 +28,8 @@ class VideoUnreadable(MediaRule):
     reasons = None
     kinds = ("video",)
     help = "play the file; convert it with ffmpeg or leave the row out"
+
+    def help_for(self, row: CheckedRow, facts: MediaFacts) -> str | None:
+        """Return the next step, which may be to wait longer."""
+        is_late = facts.error is not None and facts.error.reason == "timeout"
+        return "raise --media-timeout, or convert the video with ffmpeg" if is_late else self.help

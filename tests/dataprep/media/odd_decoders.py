@@ -9,10 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from dataprep.errors import MediaError
-from dataprep.media.video import VideoHeader
+from dataprep.media.video import Decoded, VideoHeader
 
 
 def probe_video(path: str) -> VideoHeader:
@@ -28,12 +27,15 @@ def probe_video(path: str) -> VideoHeader:
         os._exit(3)
     elif name == "odd-error":
         raise ZeroDivisionError("frame rate")
+    elif name == "hungry":
+        taken = [bytearray(os.urandom(1)) * (50 << 20) for _ in range(8)]
+        time.sleep(600 + len(taken))
     elif name == "media-error":
         raise MediaError(path, "no-frames", "has no frames")
     return VideoHeader("mp4", 4, 2, os.getpid(), 29.97, is_variable_rate=True)
 
 
-def read_frames(path: str, indices: Sequence[int]) -> list[npt.NDArray[np.uint8]]:
+def decode_frames(path: str, indices: Sequence[int]) -> Decoded:
     if Path(path).stem == "crash":
         ctypes.string_at(0)
-    return [np.full((2, 4, 3), index, np.uint8) for index in indices]
+    return Decoded([np.full((2, 4, 3), index, np.uint8) for index in indices], "odd")

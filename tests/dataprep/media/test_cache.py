@@ -372,7 +372,7 @@ def test_videos_are_probed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     header = VideoHeader("mp4", 64, 48, 12, 25.0, is_variable_rate=True)
     probed = []
 
-    def probe(path: str) -> VideoHeader:
+    def probe(path: str, *, timeout_s: float) -> VideoHeader:
         probed.append(path)
         if result == "a failure":
             raise MediaError(path, "no-frames", "has a video stream without frames")

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from dataprep import lint
+from dataprep.config import LintConfig
 from dataprep.errors import DataprepError, MediaError
 from dataprep.media import isolation, video
 from dataprep.media.isolation import VideoReader
@@ -33,11 +34,12 @@ def reader() -> Iterator[VideoReader]:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process runs; one that has ended and was not taken in yet does not."""
+    """Whether a process or a thread of it runs; one that has ended and was not taken in yet does not."""
     try:
-        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return False
+        states = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/status")]
+        return len(states) > 1 or any("\nState:\tZ" not in state for state in states)
+    except OSError:  # one of them has just ended
+        return Path(f"/proc/{pid}").exists()
 
 
 def wait_until_gone(pid: int, *, seconds: float = 10) -> bool:
@@ -67,6 +69,37 @@ def test_a_bad_file_is_an_error_and_the_next_file_is_read(
     assert caught.value.reason == reason
     assert detail in caught.value.detail
     assert reader.probe_video("good.mp4").fps == 29.97
+
+
+def test_a_file_that_takes_too_much_memory_is_an_error_and_the_next_file_is_read() -> None:
+    reader = VideoReader(ODD, timeout_s=30, memory_bytes=200 << 20)
+    try:
+        with pytest.raises(
+            MediaError, match=r"takes too much memory to read \(0\.\d GB, the limit is 0\.2 GB\)"
+        ) as caught:
+            reader.probe_video("hungry.mp4")
+        assert caught.value.reason == "too-much-memory"
+        assert reader.probe_video("good.mp4").fps == 29.97
+    finally:
+        reader.close()
+
+
+def test_one_call_may_have_a_limit_of_its_own(reader: VideoReader) -> None:
+    with pytest.raises(MediaError, match=r"longer than 0\.1 s"):
+        reader.probe_video("hang.mp4", timeout_s=0.1)
+    reader.probe_video("good.mp4")  # the process starts before the clock runs
+    with pytest.raises(MediaError, match=r"longer than 0\.5 s"):
+        reader.probe_video("hang.mp4")
+
+
+def test_where_the_system_says_nothing_of_memory_there_is_no_limit() -> None:
+    assert isolation._memory_of(os.getpid()) > 1 << 20
+    assert isolation._memory_of(-1) == 0
+
+
+def test_what_read_the_frames_comes_across(reader: VideoReader) -> None:
+    assert reader.decode_frames("good.mp4", [1]).reader == "odd"
+    assert reader.probe_video("good.mp4").reader == "decord"
 
 
 def test_one_process_serves_all_good_files_and_ends_when_it_is_closed(reader: VideoReader) -> None:
@@ -113,12 +146,15 @@ def test_a_video_that_crashes_its_reader_is_a_finding_of_its_row(
     rows = [{"query": "<video>q", "response": "r", "videos": [f"{name}.mp4"]} for name in ("hang", "crash", "good")]
     for name in ("hang", "crash", "good"):
         (tmp_path / f"{name}.mp4").write_bytes(b"\0")
-    report = lint([write_rows(tmp_path / "rows.jsonl", [*rows, text_row(1)])])
+    source = write_rows(tmp_path / "rows.jsonl", [*rows, text_row(1)])
+    report = lint([source], LintConfig(media_timeout=1))
     found = [
         (finding.code, finding.location.line, finding.message) for finding in report.findings if finding.code == "V352"
     ]
     assert [(code, line) for code, line, _ in found] == [("V352", 1), ("V352", 2)]
-    assert "took longer than 0.5 s" in found[0][2]
+    assert "took longer than 1 s" in found[0][2]
+    helps = [finding.help or "" for finding in report.findings if finding.code == "V352"]
+    assert ["--media-timeout" in text for text in helps] == [True, False]
     assert "signal 11" in found[1][2]
     assert report.num_rows == 4
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,26 @@ def test_a_clean_report_names_what_passed_and_what_comes_next() -> None:
     assert show(make_report()).splitlines() == [
         "rows.jsonl: 100 rows (100 native)",
         "",
-        "passed: parsing, fields and turns, tags, images, videos, boxes, duplicates, balance",
+        "passed: parsing, fields and turns, tags, images, boxes, duplicates, balance",
         "not checked: lengths (add --for MODEL_TYPE --model DIR)",
         "0 errors and 0 warnings; conversion would reject 0 of 100 rows",
         "Next: dataprep convert rows.jsonl --for MODEL_TYPE --model DIR --out shards",
     ]
+
+
+def test_videos_have_passed_only_where_there_are_some(goldens: Path, tmp_path: Path) -> None:
+    report = make_report()
+    report.has_videos = True
+    assert "images, videos, boxes" in show(report)
+    lines = [json.dumps(text_row(number)) for number in range(900)]  # enough to be taken past the rules
+    (tmp_path / "text.jsonl").write_text("\n".join(lines))
+    video = {"query": "<video>What?", "response": "A dot.", "videos": ["v30.mp4"]}
+    (tmp_path / "video.jsonl").write_text("\n".join([*lines, json.dumps(video)]))
+    write_rows(tmp_path / "few.jsonl", [text_row(1), video])
+    options = LintConfig(level=1)
+    assert [lint([str(tmp_path / f"{name}.jsonl")], options).has_videos for name in ("text", "video", "few")] == [
+        False, True, True,
+    ]  # fmt: skip
 
 
 def test_repeats_collapse() -> None:
@@ -39,7 +55,7 @@ def test_repeats_collapse() -> None:
     ]
     assert "  +4,120 more M301, 4,123 rows in all (--format concise lists them)" in lines
     assert lines.count("  help: check the path") == 1
-    assert "passed: parsing, fields and turns, tags, videos, boxes, duplicates, balance" in lines
+    assert "passed: parsing, fields and turns, tags, boxes, duplicates, balance" in lines
     assert "4,123 errors and 0 warnings; conversion would reject 4,123 of 9,000 rows" in lines
     assert lines[-1] == "Next: dataprep explain M301"
 
@@ -102,7 +118,7 @@ def test_the_next_command_can_be_pasted() -> None:
     report.model_type, report.levels = "internvl2-8b", FOR_CONVERSION
     text = show(report)
     assert "Next: dataprep convert 0.jsonl 1.jsonl 2.jsonl 3.jsonl 4.jsonl --for internvl2-8b --model DIR" in text
-    assert "passed: parsing, fields and turns, tags, images, videos, boxes, duplicates, lengths, balance" in text
+    assert "passed: parsing, fields and turns, tags, images, boxes, duplicates, lengths, balance" in text
     assert "not checked" not in text
 
 
@@ -167,7 +183,7 @@ def test_leakage_has_passed_only_where_it_was_looked_for() -> None:
     assert "leakage" not in show(report)
     assert "balance, leakage" in show(report, lint=LintConfig(val=("val.jsonl",)))
     report.sampled_from = 1000
-    assert "videos, boxes\n" in show(report, lint=LintConfig(val=("val.jsonl",)))
+    assert "images, boxes\n" in show(report, lint=LintConfig(val=("val.jsonl",)))
 
 
 def test_many_files_are_counted() -> None:

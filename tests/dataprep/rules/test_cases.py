@@ -83,6 +83,11 @@ def write_file(path: Path, recipe: dict[str, Any]) -> None:
             path.write_text(text)
         case {"golden": name}:
             shutil.copy(GOLDENS / name, path)
+            if "zeros" in recipe:  # from the beginning of an MP4's frames
+                start, length = recipe["zeros"]
+                with path.open("r+b") as file:
+                    file.seek(path.read_bytes().index(b"mdat") + start)
+                    file.write(bytes(length))
         case {"link": target}:
             path.symlink_to(target)
         case _:

@@ -157,6 +157,10 @@ def test_media_bytes_in_a_buffer_of_exact_size_make_the_same_file(tmp_path: Path
     """Copied or not, the bytes of the file are the same."""
     batch = media_batch([replace(make_media(), bytes=b"x" * n) for n in range(1, 33)])
     padded = pa.Table.from_batches([media_batch([replace(make_media(), bytes=b"?")]), batch]).combine_chunks().slice(1)
-    for name, batches in (("exact", [batch]), ("cut", padded.to_batches()), ("rows", [batch.slice(n, 1) for n in range(32)])):
+    for name, batches in (
+        ("exact", [batch]),
+        ("cut", padded.to_batches()),
+        ("rows", [batch.slice(n, 1) for n in range(32)]),
+    ):
         write_arrow(tmp_path / name, MEDIA_SCHEMA, batches)
     assert (tmp_path / "exact").read_bytes() == (tmp_path / "cut").read_bytes() == (tmp_path / "rows").read_bytes()
