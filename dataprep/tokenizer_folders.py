@@ -75,7 +75,7 @@ def read_tokenizer_folder(folder: Path) -> TokenizerFolder:
         ConfigError: If there is none, or a file cannot be read.
     """
     if not folder.is_dir():
-        raise ConfigError(f"no model folder {folder}; give --model the folder that holds tokenizer.json")
+        raise ConfigError(f"no model folder {folder}; give --model the folder that holds the model's tokenizer")
     names = tokenizer_names(folder)
     if not names:
         raise ConfigError(
