@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from dataprep.errors import ConfigError
@@ -22,6 +23,7 @@ _TRAINER, _NORMALIZER = 2, 3  # fields of ModelProto
 _MODEL_TYPE, _SPACE_AS_SUFFIX, _BYTE_FALLBACK = 3, 24, 35  # fields of TrainerSpec
 _CHARACTER_MAP, _DUMMY_PREFIX, _REMOVE_SPACES, _ESCAPE_SPACES = 2, 3, 4, 5  # fields of NormalizerSpec
 _BPE = 2
+_MOST_BEFORE_SPACES = 32
 # A message that is written twice is merged, so that this behind a model overwrites one field of its normaliser.
 _NO_DUMMY_PREFIX = bytes([_NORMALIZER << 3 | 2, 2, _DUMMY_PREFIX << 3, 0])
 
@@ -57,11 +59,17 @@ class SentencePieceModel:
         return bool(self._fields(_NORMALIZER).get(_DUMMY_PREFIX, 1))
 
     @cached_property
+    def before_spaces(self) -> frozenset[str]:
+        """The characters that some piece holds right before a space, such as line breaks."""
+        followed = {char for piece in self.pieces for char, after in pairwise(piece) if after == SPACE}
+        return frozenset(followed - {SPACE})
+
+    @cached_property
     def is_cut_at_spaces(self) -> bool:
         """Whether each word of a text, with the spaces before it, gets its ids for itself.
 
-        That is so where the text is taken as it is and no piece holds a space behind another character: merges then
-        never reach over the place between a word and the space that follows.
+        That is so where the text is taken as it is: merges never reach over a place between two characters that no
+        piece holds beside each other. Few characters must stand before spaces in pieces, else there are no such places.
         """
         normalizer, trainer = self._fields(_NORMALIZER), self._fields(_TRAINER)
         return (
@@ -71,7 +79,9 @@ class SentencePieceModel:
             and not normalizer.get(_CHARACTER_MAP)
             and normalizer.get(_REMOVE_SPACES, 1) == 0
             and normalizer.get(_ESCAPE_SPACES, 1) == 1
-            and not any(SPACE in piece.lstrip(SPACE) or " " in piece for piece in self.pieces)
+            and len(self.before_spaces) <= _MOST_BEFORE_SPACES
+            and not any(map(str.isalnum, self.before_spaces))
+            and not any(" " in piece for piece in self.pieces)
         )
 
     @cached_property

@@ -67,6 +67,10 @@ class OriginalCode:
         """Return the id of a token; None if there is none."""
         return self.added[token].id if token in self.added else self._learnt_ids.get(token)
 
+    def learnt_id(self, piece: str) -> int | None:
+        """Return the id of a token that sentencepiece itself knows; None if it does not."""
+        return self._learnt_ids.get(piece)
+
     def encode(self, text: str) -> list[int]:
         """Return the ids of a text, no special token added."""
         if self.is_legacy or not text:

@@ -29,7 +29,6 @@ _log = logging.getLogger(__name__)
 
 _MOST_WORDS = 200_000
 _LONGEST_WORD = 64
-_find_words = re.compile(" *[^ ]+| +").findall
 MORE_PROBES = (
     "  ", "   ", " " * 37, "a  b   c    d", "\n\n\n   x\n  y", "\t\t\tx", " \n ", "\r\n", "x ", " x", "ab" * 90,
     f"{SPACE}", f"a{SPACE}b {SPACE} c", f"{SPACE}{SPACE}x", "=" * 70, "哈" * 80, "A" * 1000, "the " * 200,
@@ -44,35 +43,35 @@ MORE_PROBES = (
 
 def make_encode_many(original: OriginalCode, model: SentencePieceModel) -> EncodeMany:
     """Return the fastest function that gives the original's ids, int32, of several texts."""
-    if model.is_cut_at_spaces and all(map(_is_plain, original.added.values())):
-        encoder = make_word_encoder(original, model)
-        if agrees(encoder.encode_many, original):
-            return encoder.encode_many
-        reason = "cut at its spaces, texts get other ids"
-    else:
-        reason = "its texts cannot be cut at their spaces"
-    _log.warning("this sentencepiece tokenizer takes the slower way, with the right ids: %s", reason)
+    is_plain = all(_is_plain(token, original) for token in original.added.values())
+    if is_plain and model.is_cut_at_spaces:
+        encode_many = make_word_encoder(original, model).encode_many
+        if agrees(encode_many, original):
+            return encode_many
+        _log.warning("texts cut before their spaces get other ids from this tokenizer; they are not cut there")
+    if is_plain and original.is_legacy:
+        encode_many = _make_stretch_encoder(original, model).encode_many
+        if agrees(encode_many, original):
+            return encode_many
+    _log.warning("texts cannot be cut for this tokenizer; the slower way is taken, with the right ids")
 
-    def encode_many(texts: Sequence[str]) -> list[IdArray]:
+    def encode_slowly(texts: Sequence[str]) -> list[IdArray]:
         import numpy as np
 
         return [np.asarray(original.encode(text), dtype=np.int32) for text in texts]
 
-    return encode_many
+    return encode_slowly
 
 
-def _is_plain(token: AddedToken) -> bool:
+def _is_plain(token: AddedToken, original: OriginalCode) -> bool:
     text = token.content
-    return not (token.lstrip or token.single_word or SPACE in text or text != text.strip())
+    is_one = original.learnt_id(text) in (None, token.id)  # a piece of this text would get the id of the added token
+    return is_one and not (token.lstrip or token.single_word or SPACE in text or text != text.strip())
 
 
 def make_word_encoder(original: OriginalCode, model: SentencePieceModel) -> PieceEncoder:
     """Return an encoder that cuts texts into words, whether or not that is right for a model."""
-    is_legacy, special = original.is_legacy, original.special
-    ids = {token.content: token.id for token in original.added.values()}
-    split = cutter_of(
-        re.escape(text) + (r"\s*" if original.added[text].rstrip else "") for text in longest_first(original.added)
-    )
+    special, split = original.special, _make_split(original)
 
     def cut(text: str) -> list[str]:
         if not text:
@@ -82,16 +81,63 @@ def make_word_encoder(original: OriginalCode, model: SentencePieceModel) -> Piec
             stretches[0] = ""
         return stretches
 
-    prefix = " " if is_legacy and model.adds_prefix else ""
-    words = _Words(model.without_prefix, ids, prefix)
-    return PieceEncoder(ids, words.encode_all, split if is_legacy else cut)
+    words = _Words(
+        model.without_prefix,
+        word_finder(model.before_spaces),
+        prefix=" " if original.is_legacy and model.adds_prefix else "",
+        added=_ids_of(original),
+    )
+    return PieceEncoder(_ids_of(original), words.encode_all, split if original.is_legacy else cut)
+
+
+def _make_stretch_encoder(original: OriginalCode, model: SentencePieceModel) -> PieceEncoder:
+    """Return an encoder that cuts texts at added tokens alone, and remembers what lies between them."""
+    added = {text: array("i", [number]).tobytes() for text, number in _ids_of(original).items()}
+
+    def encode_all(stretches: list[str]) -> list[bytes]:
+        found = [added.get(stretch.rstrip()) for stretch in stretches]
+        texts = [stretch for stretch, known in zip(stretches, found, strict=True) if known is None]
+        rest = iter(model.processor.encode(texts))
+        return [array("i", next(rest)).tobytes() if known is None else known for known in found]
+
+    return PieceEncoder(_ids_of(original), encode_all, _make_split(original))
+
+
+def _ids_of(original: OriginalCode) -> dict[str, int]:
+    return {token.content: token.id for token in original.added.values()}
+
+
+def _make_split(original: OriginalCode) -> Callable[[str], list[str]]:
+    """Return a function that cuts a text at added tokens, which keep the white space that they take along."""
+    return cutter_of(
+        re.escape(text) + (r"\s*" if original.added[text].rstrip else "") for text in longest_first(original.added)
+    )
+
+
+def word_finder(before_spaces: frozenset[str]) -> Callable[[str], list[str]]:
+    """Return a function that cuts a text before each run of spaces, but not behind some characters.
+
+    Args:
+        before_spaces: The characters behind which a text is not cut.
+    """
+    if not before_spaces:
+        return re.compile(" *[^ ]+| +").findall
+    some = "".join(map(re.escape, sorted(before_spaces)))
+    return re.compile(f"[ {some}]*[^ {some}]+(?:[{some}][ {some}]*[^ {some}]*)*|[ {some}]+").findall
 
 
 class _Words:
     """Tokenizes stretches word by word and remembers the words."""
 
-    def __init__(self, processor: SentencePieceProcessor, added: Mapping[str, int], prefix: str) -> None:
-        self._processor, self._prefix = processor, prefix
+    def __init__(
+        self,
+        processor: SentencePieceProcessor,
+        find_words: Callable[[str], list[str]],
+        *,
+        prefix: str,
+        added: Mapping[str, int],
+    ) -> None:
+        self._processor, self._find_words, self._prefix = processor, find_words, prefix
         self._added = {text: array("i", [number]).tobytes() for text, number in added.items()}
         self._known: dict[str, bytes] = {}
 
@@ -100,8 +146,9 @@ class _Words:
         if len(self._known) > _MOST_WORDS:
             self._known = {}
         known, added = self._known, self._added
+        find_words = self._find_words
         words = [
-            [] if stretch.rstrip() in added else _find_words(self._prefix + stretch.replace(SPACE, " "))
+            [] if stretch.rstrip() in added else find_words(self._prefix + stretch.replace(SPACE, " "))
             for stretch in stretches
         ]
         new = list(set().union(*words).difference(known))

@@ -63,7 +63,7 @@ def test_ids_and_texts_are_those_of_the_original_code(
     # A changed file: else a tokenizer that another test has in use would be taken.
     change(tmp_path / str(is_fast) / "tokenizer_config.json", note=is_fast)
     tokenizer = load_tokenizer(tmp_path / str(is_fast))
-    assert ("takes the slower way" in caplog.text) is not is_fast
+    assert ("the slower way is taken" in caplog.text) is not is_fast
     rows = read_rows(name)
     assert len(rows) == 89
     found = tokenizer.encode_many([row["text"] for row in rows])
@@ -187,7 +187,8 @@ def draw_text(data: st.DataObject, tokens: list[str]) -> str:
 @given(name=st.sampled_from(NAMES), chosen=token_sets, data=st.data())
 def test_random_texts_with_random_added_tokens(name: str, chosen: dict[str, dict[str, bool]], data: Any) -> None:
     added = {text: {"id": number, "special": True} for number, text in enumerate(SPECIAL)}
-    added |= {text: {"id": 1200 + number, **entry} for number, (text, entry) in enumerate(chosen.items())}
+    first = data.draw(st.sampled_from([1200, 1000]))  # ids of pieces may be given to other tokens
+    added |= {text: {"id": first + number, **entry} for number, (text, entry) in enumerate(chosen.items())}
     added = {text: dict.fromkeys(FLAGS, False) | entry for text, entry in added.items()}
     config = json.loads((FIXTURES / name / "tokenizer_config.json").read_text())
     config["added_tokens_decoder"] = {str(entry["id"]): {"content": text, **entry} for text, entry in added.items()}
@@ -238,6 +239,10 @@ def train(kind: str) -> bytes:
 KINDS = {
     "spaces": ({}, True),
     "user defined": ({"user_defined_symbols": ["<mask>", "ab", f"{SPACE}{SPACE}z"]}, True),
+    "line breaks before spaces": (
+        {"user_defined_symbols": ["\n" + SPACE * n for n in (1, 2, 4)] + [f"]{SPACE}z"]},
+        True,
+    ),
     "across spaces": ({"split_by_whitespace": False}, False),
     "user defined across spaces": ({"user_defined_symbols": [f"a{SPACE}b"]}, False),
     "unigram": ({"model_type": "unigram", "hard_vocab_limit": False}, False),
@@ -257,7 +262,7 @@ def test_models_of_other_kinds_are_right_and_cut_only_where_that_is_exact(kind: 
     engine = engine_of(kind)
     processor = sentencepiece.SentencePieceProcessor(model_proto=content)
     for _ in range(4):
-        text = draw_text(data, ["a b", "  z", "<mask>", "   "])
+        text = draw_text(data, ["a b", "  z", "<mask>", "   ", "\n  x", "] z", "]\n"])
         text = text.replace("<s>", "").replace("</s>", "").replace("<unk>", "")
         if not any(token in text for token in SPECIAL):
             assert engine.encode(text) == processor.encode(text)
@@ -272,12 +277,24 @@ def test_a_fast_way_with_other_ids_is_not_taken(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(SentencePieceModel, "is_cut_at_spaces", True)
+    monkeypatch.setattr(SentencePieceModel, "before_spaces", frozenset())
     content = train("across spaces")
     engine = SentencePieceEngine(content, TokenFiles({"tokenizer_class": "InternLM2Tokenizer"}, {}, {}))
-    assert "takes the slower way, with the right ids: cut at its spaces, texts get other ids" in caplog.text
+    assert "texts cut before their spaces get other ids from this tokenizer; they are not cut there" in caplog.text
+    assert "the slower way" not in caplog.text
     processor = sentencepiece.SentencePieceProcessor(model_proto=content)
     texts = [text for text in TEXTS if "<unk>" not in text]
     assert [engine.encode(text) for text in texts] == [processor.encode(text) for text in texts]
+
+
+@pytest.mark.parametrize("before", ["", "\n", "\n\t]^-"])
+@given(text=st.text(" \n\t]^-ab", max_size=20))
+def test_words_are_cut_where_allowed_and_nowhere_else(before: str, text: str) -> None:
+    words = sentencepiece_words.word_finder(frozenset(before))(text)
+    assert "".join(words) == text
+    places = {sum(map(len, words[:n])) for n in range(1, len(words))}
+    allowed = {i for i in range(1, len(text)) if text[i] == " " and text[i - 1] not in f" {before}"}
+    assert places == allowed
 
 
 def test_many_and_long_words_are_not_remembered_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
