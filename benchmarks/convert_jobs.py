@@ -71,9 +71,9 @@ def render_texts(model: str, source: Path, target: Path) -> int:
     from tokenizers import Tokenizer
 
     from dataprep.config import ConvertConfig
-    from dataprep.encode import lay_out
     from dataprep.findings import Location
     from dataprep.formats.reading import read_record
+    from dataprep.layouts import lay_out
     from dataprep.rules.measuring import make_encoder_from
     from dataprep.tiling import ImageSize
 

@@ -10,7 +10,7 @@ import base64
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -19,13 +19,16 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from dataprep.errors import SourceError
+from dataprep.media_placing import read_media_into
+from dataprep.old_samples import OldSamples
 from dataprep.parts import TRAIN_SPLIT, Part, SplitCounts
-from dataprep.planning import read_media_into
 from dataprep.shards.arrays import array_from_numpy, array_of
 from dataprep.shards.columns import numbers
 from dataprep.shards.flat import id_lists
 from dataprep.shards.format import LEDGER_SCHEMA, MEDIA_SCHEMA, SAMPLES_SCHEMA, content_hash, media_name, samples_name
+from dataprep.shards.repairs import read_repairs, write_repairs
 from dataprep.shards.samples import Reject, RejectFinding
+from dataprep.shards.storage import Place
 from dataprep.shards.writer import ShardFile, regroup, write_arrow, write_rejects
 from dataprep.token_columns import expand_runs
 
@@ -72,7 +75,7 @@ class AssemblyState:
     """What every task needs: where parts and shards lie, the folder of media paths, the id of the context token."""
 
     parts: Path
-    out: Path
+    out: Place
     media_base: Path
     context_id: int
 
@@ -85,6 +88,7 @@ class WrittenFiles:
     samples: list[ShardFile]
     ledger: ShardFile
     rejects: ShardFile
+    repairs: ShardFile | None = None
 
 
 def plan_shards(parts: Sequence[Part]) -> ShardPlan:
@@ -152,11 +156,11 @@ def read_part(path: Path) -> pa.Table:
         return pa.ipc.open_file(source).read_all()
 
 
-def write_shard(state: AssemblyState, task: MediaTask | SamplesTask) -> ShardFile:
-    """Write one shard of either kind."""
+def write_shard(state: AssemblyState, task: MediaTask | SamplesTask, old: OldSamples | None = None) -> ShardFile:
+    """Write one shard of either kind; ``old`` are the samples that parts take over."""
     if isinstance(task, MediaTask):
         return write_media_shard(state, task)
-    return write_samples_shard(state, task)
+    return write_samples_shard(state, task, old)
 
 
 def write_media_shard(state: AssemblyState, task: MediaTask) -> ShardFile:
@@ -199,12 +203,12 @@ def _embed(state: AssemblyState, batch: pa.RecordBatch) -> pa.RecordBatch:
     return batch.set_column(index, MEDIA_SCHEMA.field(index), data)
 
 
-def write_samples_shard(state: AssemblyState, task: SamplesTask) -> ShardFile:
+def write_samples_shard(state: AssemblyState, task: SamplesTask, old: OldSamples | None = None) -> ShardFile:
     """Write one samples shard."""
-    return write_arrow(state.out / samples_name(task.number), SAMPLES_SCHEMA, _samples_batches(state, task))
+    return write_arrow(state.out / samples_name(task.number), SAMPLES_SCHEMA, _samples_batches(state, task, old))
 
 
-def _samples_batches(state: AssemblyState, task: SamplesTask) -> Iterator[pa.RecordBatch]:
+def _samples_batches(state: AssemblyState, task: SamplesTask, old: OldSamples | None) -> Iterator[pa.RecordBatch]:
     for name, media in task.pieces:
         table = read_part(state.parts / f"{name}.samples")
         # Not the text itself: that imports pandas where it is installed.
@@ -212,19 +216,43 @@ def _samples_batches(state: AssemblyState, task: SamplesTask) -> Iterator[pa.Rec
         if not pc.all(chosen).as_py():
             table = table.filter(chosen)
         for batch in table.combine_chunks().to_batches():
-            yield _expand_ids(_renumber_media(batch, media), state.context_id)
+            yield _fill_ids(_renumber_media(batch, media), state.context_id, old)
 
 
-def _expand_ids(batch: pa.RecordBatch, context_id: int) -> pa.RecordBatch:
-    """Return the batch with its runs of context tokens written out."""
-    columns = [batch.column(name) for name in ("input_ids", "labels")]
-    starts = numbers(columns[0].offsets)
-    ids, labels = (numbers(column.values)[: starts[-1]] for column in columns)
-    ids, labels, offsets = expand_runs(ids, labels, starts, context_id=context_id)
-    for name, values in (("input_ids", ids), ("labels", labels)):
+def _fill_ids(batch: pa.RecordBatch, context_id: int, old: OldSamples | None) -> pa.RecordBatch:
+    """Return the batch with runs of context tokens written out, and with the ids that are taken over."""
+    taken = numbers(batch.column("taken"))
+    batch = batch.select(SAMPLES_SCHEMA.names)
+    pieces = []
+    ends = [*(np.flatnonzero(~_follows(taken)) + 1).tolist(), len(taken)]
+    for start, end in pairwise([0, *ends]):
+        if taken[start] < 0:
+            ids, labels, offsets = _flat_ids(batch.slice(start, end - start))
+            pieces.append(expand_runs(ids, labels, offsets, context_id=context_id))
+        else:
+            assert old is not None
+            pieces += [_flat_ids(piece) for piece in old.slices(int(taken[start]), end - start)]
+    shifts = np.cumsum([0, *(len(ids) for ids, _, _ in pieces)])
+    offsets = np.concatenate([[0], *(o[1:] + shift for (_, _, o), shift in zip(pieces, shifts, strict=False))])
+    for name, values in (("input_ids", [ids for ids, _, _ in pieces]), ("labels", [labels for _, labels, _ in pieces])):
         index = SAMPLES_SCHEMA.get_field_index(name)
-        batch = batch.set_column(index, SAMPLES_SCHEMA.field(index), id_lists(offsets, values))
+        joined = values[0] if len(values) == 1 else np.concatenate(values)
+        batch = batch.set_column(index, SAMPLES_SCHEMA.field(index), id_lists(offsets, joined))
     return batch
+
+
+def _follows(taken: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Tell of each row but the first whether it goes on where the one before it was taken from."""
+    before, after = taken[:-1], taken[1:]
+    is_same: NDArray[np.bool_] = np.where(before < 0, after < 0, after == before + 1)
+    return is_same
+
+
+def _flat_ids(batch: pa.RecordBatch) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
+    """Return ids, labels and where each row begins in them."""
+    offsets = numbers(batch.column("input_ids").offsets)
+    ids, labels = (numbers(batch.column(name).values)[offsets[0] : offsets[-1]] for name in ("input_ids", "labels"))
+    return ids, labels, offsets - offsets[0]
 
 
 def _renumber_media(batch: pa.RecordBatch, media: NDArray[np.int64]) -> pa.RecordBatch:
@@ -241,7 +269,7 @@ def _renumber_media(batch: pa.RecordBatch, media: NDArray[np.int64]) -> pa.Recor
     return batch.set_column(index, SAMPLES_SCHEMA.field(index), images)
 
 
-def write_ledger(path: Path, state: AssemblyState, parts: Sequence[Part], plan: ShardPlan) -> ShardFile:
+def write_ledger(path: Place, state: AssemblyState, parts: Sequence[Part], plan: ShardPlan) -> ShardFile:
     """Write the ledger of all parts, with the place of each sample."""
     next_row = [0] * len(plan.samples)
 
@@ -269,7 +297,7 @@ def _fill_places(
     return batch
 
 
-def join_rejects(path: Path, state: AssemblyState, parts: Sequence[Part]) -> ShardFile:
+def join_rejects(path: Place, state: AssemblyState, parts: Sequence[Part]) -> ShardFile:
     """Write the rejects of all parts into one file."""
 
     def rejects() -> Iterator[Reject]:
@@ -278,6 +306,12 @@ def join_rejects(path: Path, state: AssemblyState, parts: Sequence[Part]) -> Sha
                 yield from map(reject_from_json, lines)
 
     return write_rejects(path, rejects())
+
+
+def join_repairs(path: Place, state: AssemblyState, parts: Sequence[Part]) -> ShardFile | None:
+    """Write what was done to rows that were made shorter, of all parts, into one file; None if there are none."""
+    paths = [file for part in parts if (file := state.parts / f"{part.name}.repairs").exists() and part.num_shortened]
+    return write_repairs(path, chain.from_iterable(map(read_repairs, paths))) if paths else None
 
 
 def reject_from_json(line: str) -> Reject:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -22,6 +22,8 @@ from dataprep.cli_options import (
     AllowUrls,
     BoxStyle,
     Cache,
+    ConvertPaths,
+    Engine,
     Exif,
     Format,
     ForModel,
@@ -37,9 +39,12 @@ from dataprep.cli_options import (
     ModelDir,
     NoCache,
     OnBad,
-    Paths,
+    RayAddress,
+    ShardDir,
     SpecialText,
     System,
+    Truncation,
+    WorkDir,
     complete_rule,
 )
 from dataprep.cli_repairs import remask_command, retemplate_command
@@ -75,11 +80,24 @@ app.command(name="lint", cls=GroupedCommand)(lint_command)
 
 @app.command()
 def convert(
-    paths: Paths,
-    out: Annotated[Path, typer.Option(help="Shard directory to make.")],
+    context: typer.Context,
+    out: Annotated[str, typer.Option(help="Shard directory to make: a folder, or a URI such as s3://bucket/folder.")],
+    paths: ConvertPaths = None,
+    update: Annotated[
+        bool, typer.Option("--update", help="Bring the shards in --out up to date; unchanged rows are taken over.")
+    ] = False,
+    append: Annotated[
+        bool,
+        typer.Option("--append", help="Add data files to the shards in --out, with the options of the shards."),
+    ] = False,
+    mix: Annotated[
+        list[str] | None,
+        typer.Option(help="Weight of a data file, such as a.jsonl=0.5; or a .toml or .json table; may be repeated."),
+    ] = None,
     for_model: ForModel = None,
     model: ModelDir = None,
     max_length: MaxLength = 4096,
+    truncation: Truncation = "reject",
     max_num: MaxNum = None,
     loss_mask: LossMask = "answers",
     media: Annotated[Literal["embed", "link"], typer.Option(help="Copy media into the shards, or link.")] = "embed",
@@ -93,13 +111,22 @@ def convert(
     media_timeout: MediaTimeout = 60,
     on_bad: OnBad = "error",
     max_bad_ratio: Annotated[float, typer.Option(help="Largest share of bad rows that skip accepts.")] = 0.05,
+    split: Annotated[
+        list[str] | None, typer.Option(help="Draw a split by media content, such as val=0.01; may be repeated.")
+    ] = None,
+    split_like: Annotated[
+        Path | None, typer.Option(help="Shard directory whose rows keep the split that they have there.")
+    ] = None,
+    split_by: Annotated[
+        Literal["picture", "bytes"],
+        typer.Option(help="Keep pictures that look alike in one split (decodes them), or only equal files."),
+    ] = "picture",
     fix: Annotated[
         bool, typer.Option("--fix", help="Apply safe fixes to rows; the data files stay as they are.")
     ] = False,
     drop_duplicates: Annotated[
         bool, typer.Option("--drop-duplicates", help="Leave out rows that repeat an earlier one, media included.")
     ] = False,
-    split: Annotated[str | None, typer.Option(help="Draw a split by media content, such as val=0.01.")] = None,
     val: Annotated[list[str] | None, typer.Option(help="Data file of the split val; may be repeated.")] = None,
     allow_urls: AllowUrls = False,
     allow_private_urls: AllowPrivate = False,
@@ -107,27 +134,76 @@ def convert(
     cache: Cache = None,
     no_cache: NoCache = False,
     jobs: Jobs = 1,
+    engine: Engine = "local",
+    ray_address: RayAddress = None,
+    work_dir: WorkDir = None,
     output: Format = "text",
 ) -> None:
     """Turn data files into pre-tokenized Arrow shards that account for every row."""
     from dataprep.config import ConvertConfig
+    from dataprep.mixing import read_mix
+    from dataprep.shards.storage import require_local, to_place
 
-    config = ConvertConfig(
-        model_type=for_model, model=model, max_length=max_length, max_num=max_num, loss_mask=loss_mask,
-        media=media, media_root=media_root, system=system, box_style=box_style, missing_image_tag=missing_image_tag,
-        special_text=special_text, exif=exif, video_frames=video_frames, media_timeout=media_timeout,
-        on_bad=on_bad, max_bad_ratio=max_bad_ratio, fix=fix, drop_duplicates=drop_duplicates, split=split,
-        val=tuple(val or ()), allow_urls=allow_urls, allow_private_urls=allow_private_urls,
-        allow_outside_root=allow_outside_root, cache=cache, no_cache=no_cache, jobs=jobs,
-    )  # fmt: skip
-    _convert(paths, out, config, output)
+    options: dict[str, Any] = {
+        "model_type": for_model, "model": model, "max_length": max_length, "truncation": truncation,
+        "max_num": max_num, "media": media, "media_timeout": media_timeout,
+        "media_root": media_root, "system": system, "box_style": box_style, "missing_image_tag": missing_image_tag,
+        "special_text": special_text, "exif": exif, "video_frames": video_frames, "on_bad": on_bad,
+        "max_bad_ratio": max_bad_ratio, "split": tuple(split or ()) or None, "split_like": split_like,
+        "split_by": split_by, "val": tuple(val or ()), "allow_urls": allow_urls,
+        "allow_private_urls": allow_private_urls, "allow_outside_root": allow_outside_root, "cache": cache,
+        "no_cache": no_cache, "jobs": jobs, "loss_mask": loss_mask, "fix": fix,
+        "drop_duplicates": drop_duplicates, "mix": read_mix(mix or ()), "engine": engine, "ray_address": ray_address,
+        "work_dir": work_dir,
+    }  # fmt: skip
+    if update or append:
+        _update(paths or [], require_local(to_place(out)), options, context, output, is_append=append)
+    else:
+        _convert(paths or [], out, ConvertConfig(**options), output)
 
 
-def _convert(paths: list[str], out: Path, config: ConvertConfig, output: str) -> None:
+def _update(
+    paths: list[str], out: Path, options: dict[str, Any], context: typer.Context, output: str, *, is_append: bool
+) -> None:
+    from dataprep import updating
+    from dataprep.config import ConvertConfig
+    from dataprep.conversion import BadRowsError
+    from dataprep.errors import LongRowsError
+    from dataprep.reports.conversion import print_update, update_object
+    from dataprep.reports.progress import count_stages
+
+    recorded = updating.recorded_options(updating.open_manifest(out))
+    names = {"for_model" if name == "model_type" else name: name for name in recorded}
+    for parameter, name in names.items():
+        if not _is_given(context, parameter):
+            options[name] = recorded[name]
+    run = updating.append if is_append or not (paths or options["val"]) else updating.update
+    try:
+        with count_stages() as progress:
+            done = run(paths, out, ConvertConfig(**options), progress=progress)
+    except BadRowsError as error:
+        _refuse(error)
+    except LongRowsError as error:
+        _print_error(error)
+        raise typer.Exit(EXIT_FINDINGS) from error
+    if output == "json":
+        _print_json(update_object(done))
+    else:
+        print_update(done, str(out), _console())
+
+
+def _is_given(context: typer.Context, parameter: str) -> bool:
+    source = context.get_parameter_source(parameter)
+    return source is not None and source.name not in ("DEFAULT", "DEFAULT_MAP")
+
+
+def _convert(paths: list[str], out: str, config: ConvertConfig, output: str) -> None:
     from dataprep.conversion import BadRowsError
     from dataprep.conversion import convert as run_convert
+    from dataprep.errors import LongRowsError
     from dataprep.reports.conversion import print_conversion
     from dataprep.reports.progress import count_stages
+    from dataprep.shards.storage import to_place
 
     try:
         with count_stages() as progress:
@@ -135,10 +211,14 @@ def _convert(paths: list[str], out: Path, config: ConvertConfig, output: str) ->
             manifest = run_convert(paths, out, config, progress=progress, notice=notice)
     except BadRowsError as error:
         _refuse(error)
+    except LongRowsError as error:
+        _print_error(error)
+        raise typer.Exit(EXIT_FINDINGS) from error
     if output == "json":
         _print_json(manifest.to_json())
     else:
-        print_conversion(manifest, str(out), _console())
+        # As a place is shown: without the secrets that a URI may hold.
+        print_conversion(manifest, str(to_place(out)), _console())
 
 
 def _note(text: str) -> None:
@@ -159,7 +239,7 @@ def _refuse(error: BadRowsError) -> None:
 
 @app.command()
 def verify(
-    directory: Annotated[Path, typer.Argument(help="Shard directory.")],
+    directory: ShardDir,
     output: Format = "text",
 ) -> None:
     """Check every file of a shard directory against its manifest, and the rows against each other."""

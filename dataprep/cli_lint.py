@@ -106,6 +106,10 @@ def lint_command(
     max_length: Annotated[
         int | None, _option("--max-length", group=MEANING, help="Most tokens of a sample. Default: 4096.")
     ] = None,
+    truncation: Annotated[
+        Literal["reject", "error", "drop-turns", "fewer-tiles"] | None,
+        _option("--truncation", group=MEANING, help="What convert shall do with longer rows. Default: reject."),
+    ] = None,
     max_num: Annotated[
         int | None, _option("--max-num", group=MEANING, help="Most tiles per image. Default: 12.")
     ] = None,

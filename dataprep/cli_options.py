@@ -46,6 +46,10 @@ Paths = Annotated[
         help="Data files (.jsonl, .json, .gz, .zst), folders of them, or InternVL meta files; - is standard input."
     ),
 ]
+ConvertPaths = Annotated[
+    list[str] | None,
+    typer.Argument(help="Data files (.jsonl, .json, .gz, .zst) or folders of them; FILE#N takes N rows of a file."),
+]
 ForModel = Annotated[
     str | None,
     typer.Option("--for", "--model-type", help="Model type, such as internvl2-8b.", autocompletion=complete_model_type),
@@ -53,6 +57,10 @@ ForModel = Annotated[
 ModelDir = Annotated[Path | None, typer.Option("--model", help="Folder with the model's tokenizer.")]
 MediaRoot = Annotated[Path | None, typer.Option(help="Folder that media paths start at. Default: the data file's.")]
 MaxLength = Annotated[int, typer.Option(help="Most tokens of a sample, image tokens included.")]
+Truncation = Annotated[
+    Literal["reject", "error", "drop-turns", "fewer-tiles"],
+    typer.Option(help="Longer rows: reject them, end the run, or make them fit with fewer old turns or fewer tiles."),
+]
 MaxNum = Annotated[int | None, typer.Option(help="Most tiles per image, thumbnail not counted. Default: 12.")]
 System = Annotated[str | None, typer.Option(help="System prompt of rows that name none; '' is none.")]
 BoxStyle = Annotated[Literal["swift", "internvl"], typer.Option(help="Arithmetic and text of boxes.")]
@@ -74,3 +82,13 @@ LossMask = Annotated[
 Jobs = Annotated[int, typer.Option("--jobs", "-j", min=1, help="Number of worker processes.")]
 OnBad = Annotated[Literal["error", "skip"], typer.Option(help="End the run on bad rows, or reject them.")]
 Format = Annotated[Literal["text", "json"], typer.Option("--format", help="What to print on standard output.")]
+ShardDir = Annotated[str, typer.Argument(help="Shard directory: a folder, or a URI such as s3://bucket/folder.")]
+Engine = Annotated[
+    Literal["local", "ray"], typer.Option(help="Work in processes of this machine, or on a Ray cluster.")
+]
+RayAddress = Annotated[
+    str | None, typer.Option(help="Ray cluster. Default: the one that Ray finds, else one on this machine.")
+]
+WorkDir = Annotated[
+    Path | None, typer.Option(help="Folder for unfinished work if --out is a URI. Default: in the user's caches.")
+]

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 
-from dataprep.cli_options import Format, ForModel, Jobs, MediaRoot, ModelDir, complete_rule
+from dataprep.cli_options import Format, ForModel, Jobs, MediaRoot, ModelDir, ShardDir, complete_rule
 
 EXIT_FINDINGS = 1
 
@@ -26,7 +25,7 @@ def _write_json(value: Any) -> None:
 
 
 def ledger_command(
-    directory: Annotated[Path, typer.Argument(help="Shard directory.")],
+    directory: ShardDir,
     outcome: Annotated[str | None, typer.Option(help="List the rows that were converted, rejected, ...")] = None,
     code: Annotated[
         str | None, typer.Option(help="List the rows that carry a rule code.", autocompletion=complete_rule)
@@ -47,7 +46,7 @@ def ledger_command(
         _print_totals(directory, output)
 
 
-def _print_stories(directory: Path, place: str, output: str) -> None:
+def _print_stories(directory: str, place: str, output: str) -> None:
     from dataprep.reports.ledger import story_lines, story_object
     from dataprep.shards.stories import why
 
@@ -58,7 +57,7 @@ def _print_stories(directory: Path, place: str, output: str) -> None:
         _write(line for story in stories for line in story_lines(story))
 
 
-def _print_entries(directory: Path, outcome: str | None, code: str | None, output: str) -> None:
+def _print_entries(directory: str, outcome: str | None, code: str | None, output: str) -> None:
     from dataprep.reports.ledger import entry_line, entry_object
     from dataprep.shards.ledger import entries, ledger
 
@@ -79,7 +78,7 @@ def _rule_code(name: str | None) -> str | None:
     return None if name is None else codes.get(name.lower(), name.upper())
 
 
-def _print_totals(directory: Path, output: str) -> None:
+def _print_totals(directory: str, output: str) -> None:
     from dataprep.reports.ledger import ledger_lines, ledger_object
     from dataprep.shards.ledger import ledger
 

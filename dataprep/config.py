@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,14 +14,21 @@ _CHOICES = {
     "missing_image_tag": ("last", "first"),
     "special_text": ("reject", "keep"),
     "exif": ("ignore", "apply"),
+    "truncation": ("reject", "error", "drop-turns", "fewer-tiles"),
     "media": ("embed", "link"),
     "on_bad": ("error", "skip"),
+    "split_by": ("picture", "bytes"),
+    "engine": ("local", "ray"),
     "loss_mask": ("answers", "last-answer"),
 }
+_SPLIT_NAME = re.compile("[a-z0-9_-]{1,64}")
 FORMATS = ("text", "concise", "json", "jsonl", "github", "sarif", "junit", "html", "drops", "annotated")
 """Formats of a lint report."""
 FAIL_ON = ("error", "warning", "info", "never")
 """Values of ``--fail-on``."""
+
+
+MOST_WEIGHT = 1000
 
 
 class FileRoot(NamedTuple):
@@ -41,6 +49,9 @@ class RowConfig:
     """Folder with the model's tokenizer; None counts no tokens."""
     max_length: int = 4096
     """Most tokens of a sample, image tokens included."""
+    truncation: str = "reject"
+    """What becomes of a longer row: ``reject`` it, ``error`` ends a conversion; ``drop-turns`` leaves the oldest turns
+    out, ``fewer-tiles`` gives its images fewer tiles, and each rejects rows that it cannot make fit."""
     max_num: int | None = None
     """Most tiles per image, thumbnail not counted; None takes the model type's own (12)."""
     media_root: Path | None = None
@@ -192,39 +203,70 @@ class ConvertConfig(RowConfig):
     """``error`` ends the run if any row is bad; ``skip`` puts bad rows into the rejects."""
     max_bad_ratio: float = 0.05
     """Largest share of bad rows that ``skip`` accepts, 0..1."""
+    split: str | tuple[str, ...] | None = None
+    """``NAME=SHARE``, one or several: splits to draw from the rows by the content of their media; None draws none."""
+    split_like: Path | None = None
+    """Shards whose rows keep the split that they have there; None draws all rows anew."""
+    split_by: str = "picture"
+    """``picture`` or ``bytes``: what media must have in common to be kept in one split."""
     fix: bool = False
     """Apply safe fixes to rows, as lint does; the data files stay as they are."""
     drop_duplicates: bool = False
     """Leave out rows that say what an earlier row says, about the same media."""
-    split: str | None = None
-    """``NAME=SHARE``: a split to draw from the rows by the content of their media; None draws none."""
     val: tuple[str, ...] = ()
     """Data files whose rows make the split ``val``."""
+    mix: tuple[tuple[str, float], ...] = ()
+    """Pairs of a data file and its weight: 0.5 takes half of its rows, 2 takes each of them twice."""
     jobs: int = 1
     """Number of worker processes."""
+    engine: str = "local"
+    """``local`` works in processes of this machine, ``ray`` on a Ray cluster."""
+    ray_address: str | None = None
+    """Address of the Ray cluster; None joins the one that Ray finds, or starts one on this machine."""
+    work_dir: Path | None = None
+    """Folder for the parts of a conversion into a store; None is the user's caches."""
 
     def __post_init__(self) -> None:
         RowConfig.__post_init__(self)
+        for path, weight in self.mix:
+            if not 0 < weight <= MOST_WEIGHT:
+                raise ConfigError(f"--mix {path}={weight:g}: a weight is more than 0 and at most {MOST_WEIGHT:,}")
+        if self.ray_address is not None and self.engine != "ray":
+            raise ConfigError(f"--ray-address {self.ray_address} is for a Ray cluster; add --engine ray")
         if not 0 <= self.max_bad_ratio <= 1:
             raise ConfigError(f"--max-bad-ratio is {self.max_bad_ratio}, it must be between 0 and 1")
-        self.parse_split()
+        if not self.parse_splits() and self.split_like is not None:
+            raise ConfigError("--split-like says which rows keep their split; add the --split that the others are for")
 
-    def parse_split(self) -> tuple[str, float] | None:
-        """Return name and share of the split to draw, or None.
+    def on_one_machine(self) -> ConvertConfig:
+        """Return the options without those that say how and where the work is done, which change no byte."""
+        return replace(self, jobs=1, engine="local", ray_address=None, work_dir=None)
+
+    def parse_splits(self) -> tuple[tuple[str, float], ...]:
+        """Return name and share of each split to draw.
 
         Raises:
-            ConfigError: If ``split`` is not ``NAME=SHARE`` with a share between 0 and 1.
+            ConfigError: If one is not ``NAME=SHARE`` with a share between 0 and 1, or nothing is left for train.
         """
-        if self.split is None:
-            return None
-        name, _, share = self.split.partition("=")
-        try:
-            number = float(share)
-        except ValueError:
-            number = -1.0
-        if not name.isidentifier() or name == "train" or not 0 < number < 1:
-            raise ConfigError(f"--split is {self.split!r}, expected a name and a share such as val=0.01")
-        return name, number
+        given = (self.split,) if isinstance(self.split, str) else self.split or ()
+        splits = tuple(_parse_split(text) for text in given)
+        names = [name for name, _ in splits]
+        if len(set(names)) < len(names):
+            raise ConfigError(f"--split draws {max(names, key=names.count)} twice; name each split once")
+        if (total := sum(share for _, share in splits)) >= 1:
+            raise ConfigError(f"the shares of --split add up to {total:g}; leave something for train")
+        return splits
+
+
+def _parse_split(text: str) -> tuple[str, float]:
+    name, _, share = text.partition("=")
+    try:
+        number = float(share)
+    except ValueError:
+        number = -1.0
+    if not _SPLIT_NAME.fullmatch(name) or name == "train" or not 0 < number < 1:
+        raise ConfigError(f"--split is {text!r}, expected a name and a share such as val=0.01")
+    return name, number
 
 
 def check_choices(config: RowConfig) -> None:

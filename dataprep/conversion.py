@@ -10,11 +10,10 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from itertools import islice, repeat
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,37 +25,39 @@ from dataprep.assembly import (
     ShardPlan,
     WrittenFiles,
     join_rejects,
+    join_repairs,
     plan_shards,
     write_ledger,
     write_shard,
 )
-from dataprep.blocks import cut_chunks
 from dataprep.config import ConvertConfig
-from dataprep.data_files import expand_paths
 from dataprep.duplicates import drop_duplicates
 from dataprep.encode import Encoder
-from dataprep.errors import ConfigError, DataprepError, SourceError
+from dataprep.errors import ConfigError, DataprepError
+from dataprep.inputs import Progress, Source, SourceReader, are_finished, common_folder, draw, list_sources
+from dataprep.long_rows import TOO_LONG, refuse_long_rows
 from dataprep.manifests import build_manifest
+from dataprep.media.cache import default_folder
 from dataprep.metas import expand_metas
-from dataprep.parts import TRAIN_SPLIT, VAL_SPLIT, Chunk, Part
-from dataprep.planning import Planner, PlanRecipe, plan_chunk
-from dataprep.pool import Pool, open_pool
+from dataprep.parts import Part
+from dataprep.planner import Planner, PlanRecipe
+from dataprep.planning import plan_chunk
+from dataprep.pool import Engine, open_pool
 from dataprep.projection import project_size, refuse_full_disk
+from dataprep.reuse import Reuse, check_old_file, refuse_other_options
 from dataprep.rules.measuring import make_encoder_from
 from dataprep.rules.runner import media_root_of
 from dataprep.shards.atomic import atomic_file
-from dataprep.shards.format import LEDGER_NAME, MANIFEST_NAME, REJECTS_NAME
+from dataprep.shards.format import LEDGER_NAME, MANIFEST_NAME, REJECTS_NAME, REPAIRS_NAME
 from dataprep.shards.locking import build_in_worker, hold_folder
 from dataprep.shards.manifest import Manifest, SourceEntry, read_manifest, write_manifest
+from dataprep.shards.remote_folder import check_remote_folder, confirm_hold, hold_remote_folder, work_folder_of
+from dataprep.shards.storage import Place, RemotePath, to_place
 from dataprep.shards.writer import ShardFile
-from dataprep.sources import read_rows
-from dataprep.splitting import draw_splits
 
 PARTS_FOLDER = ".parts"
 FINISHED_NAME = "finished"
 State = TypeVar("State")
-Progress = Callable[[str, int, int], None]
-"""Called with the stage, what is done of it, and how much there is (bytes, or files)."""
 Notice = Callable[[str], None]
 """Called with a sentence, without a full stop, that a person will want to read while the conversion runs."""
 
@@ -106,82 +107,120 @@ class _Told:
     notice: Notice
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
-    path: str
-    name: str
-    is_val: bool
-
-
 def convert(
     paths: list[str],
-    out: str | Path,
+    out: str | Place,
     config: ConvertConfig,
     *,
     progress: Progress = lambda stage, done, total: None,
     notice: Notice = lambda text: None,
+    reuse: Reuse | None = None,
 ) -> Manifest:
     """Convert data files into a shard directory.
 
     Args:
         paths: Data files or folders of them.
-        out: The directory to make; it must not hold anything else.
+        out: The directory to make, or its URI in a store; it must not hold anything else.
         config: How to convert.
         progress: Told how far each stage is.
         notice: Told how large the shards will be before they are written.
+        reuse: Older shards, made with the same options, to take unchanged rows over from; the result is the same.
 
     Returns:
-        The manifest of the directory.
+        The manifest of the directory; that of ``reuse``, and nothing is written, if nothing has changed.
 
     Raises:
         BadRowsError: If more rows are bad than ``on_bad`` and ``max_bad_ratio`` accept.
         DataprepError: If an input cannot be read, an option cannot be used or the disk is full.
     """
-    out = Path(out)
+    out = to_place(out)
     paths, config = expand_metas(paths, config)
-    _check_names(out, *paths, *config.val, config.media_root or "", config.model or "")
+    mixed = [path for path, _ in config.mix]
+    local = [out] if isinstance(out, Path) else []
+    _check_names(*local, *paths, *config.val, *mixed, config.media_root or "", config.model or "")
     encoder = make_encoder_from(config)
-    sources, source_root = _list_sources(expand_paths(paths), expand_paths(list(config.val)))
-    media_base = _common_folder([media_root_of(source.path, config) for source in sources])
-    finished = _finish_killed_run(out, sources, config, encoder)
+    if reuse is not None:
+        refuse_other_options(reuse.manifest, config, encoder, reuse.folder)
+    sources, source_root = list_sources(paths, config)
+    media_base = common_folder([media_root_of(source.path, config) for source in sources])
+    parts_folder = _parts_folder(out, config)
+    finished = _finish_killed_run(out, parts_folder, sources, config=config, encoder=encoder)
     if finished is not None:
         return finished
-    parts_folder = _prepare_folder(out)
-    with hold_folder(parts_folder, out):
+    _prepare_folder(out, parts_folder)
+    with hold_folder(parts_folder, out), hold_remote_folder(out, parts_folder):
         _refuse_complete(out)  # another run may have ended meanwhile
         state = AssemblyState(parts_folder, out, media_base, encoder.tokenizer.context_id)
         told = _Told(progress, notice)
-        return _run(state, sources, source_root, config=config, encoder=encoder, told=told)
+        return _run(state, sources, source_root, config=config, encoder=encoder, told=told, reuse=reuse)
 
 
 def _run(
     state: AssemblyState,
-    sources: Sequence[_Source],
+    sources: Sequence[Source],
     source_root: Path,
     *,
     config: ConvertConfig,
     encoder: Encoder,
     told: _Told,
+    reuse: Reuse | None,
 ) -> Manifest:
-    recipe = PlanRecipe(config, state.parts, state.media_base)
-    reader = _SourceReader(sources, lambda: _draw(sources, config), told.progress)
-    with open_pool(build=_build_of(recipe, state.parts, config.jobs), jobs=config.jobs) as pool:
+    # What a fix would make of a row is not known of one that is taken over.
+    old = reuse.folder if reuse is not None and reuse.is_of_this_release and not config.fix else None
+    recipe = PlanRecipe(config, state.parts, state.media_base, old)
+    reader = SourceReader(sources, lambda: draw(sources, config, told.progress), told.progress)
+    with _open_engine(recipe, state, sources) as pool:
+        if reuse is not None and old is not None:
+            list(pool.run_ordered(check_old_file, reuse.files_to_check()))
         parts = list(pool.run_ordered(plan_chunk, reader.chunks()))
+        if config.truncation == "error" and any(TOO_LONG in part.examples for part in parts):
+            refuse_long_rows(state.parts, parts, config.max_length)
         _refuse_bad_rows(parts, config)
         if config.drop_duplicates:
             parts = drop_duplicates(state.parts, parts)
         plan = plan_shards(parts)
-        size = project_size(state, plan, parts, tokens_per_tile=encoder.settings.tiles.tokens_per_tile)
-        refuse_full_disk(state.out, size)
-        told.notice(str(size))
+        if reuse is not None:
+            reuse.compare(parts, plan, state, (source_root, reader.entries))
+            if reuse.is_unchanged:
+                return reuse.manifest
+        if old is None:  # of rows that are taken over the parts hold no ids, which is what the projection goes by
+            size = project_size(state, plan, parts, tokens_per_tile=encoder.settings.tiles.tokens_per_tile)
+            if isinstance(state.out, Path):
+                refuse_full_disk(state.out, size)
+            told.notice(str(size))
         written = _write_shards(state, plan, parts, pool=pool, progress=told.progress)
     listed = (source_root, reader.entries)
     manifest = build_manifest(state, plan, parts, config=config, encoder=encoder, sources=listed, written=written)
     with atomic_file(state.parts / FINISHED_NAME) as file:
         file.write(_run_key(reader.entries, config, encoder).encode())
+    confirm_hold(state.out, state.parts)
     write_manifest(state.out, manifest)
     _remove_parts(state.parts)
     return manifest
+
+
+def _parts_folder(out: Place, config: ConvertConfig) -> Path:
+    """Return where parts are kept: in the output folder, or for one in a store in a work folder on a disk."""
+    if isinstance(out, Path):
+        if config.work_dir is not None:
+            raise ConfigError(f"--work-dir is for an --out in a store; {out} is a folder and keeps its parts itself")
+        return out / PARTS_FOLDER
+    base = default_folder() if config.work_dir is None else config.work_dir
+    if base is None:
+        raise ConfigError(f"there is no home folder to keep the parts of {out} in; name one with --work-dir")
+    return work_folder_of(out, base.resolve() / "work" if config.work_dir is None else base.resolve())
+
+
+def _open_engine(recipe: PlanRecipe, state: AssemblyState, sources: Sequence[Source]) -> AbstractContextManager[Engine]:
+    """Return what runs the tasks: processes of this machine, or workers of a Ray cluster."""
+    config = recipe.config
+    if config.engine == "ray":
+        from dataprep.ray_engine import RayPlaces, open_ray
+
+        shared = [source.path for source in sources]
+        where = RayPlaces(config.ray_address, state.parts, state.out, shared)
+        return open_ray(build=recipe, jobs=config.jobs, where=where)
+    return open_pool(build=_build_of(recipe, state.parts, config.jobs), jobs=config.jobs)
 
 
 def _build_of(build: Callable[[], State], folder: Path, jobs: int) -> Callable[[], State]:
@@ -190,19 +229,18 @@ def _build_of(build: Callable[[], State], folder: Path, jobs: int) -> Callable[[
 
 
 def _finish_killed_run(
-    out: Path, sources: Sequence[_Source], config: ConvertConfig, encoder: Encoder
+    out: Place, parts: Path, sources: Sequence[Source], *, config: ConvertConfig, encoder: Encoder
 ) -> Manifest | None:
     """Clean up after a run of the same inputs and options that was killed behind its manifest; None for any other."""
-    marker = out / PARTS_FOLDER / FINISHED_NAME
+    marker = parts / FINISHED_NAME
     try:
-        if not (out / MANIFEST_NAME).is_file() or not marker.is_file():
+        if not marker.is_file() or not (out / MANIFEST_NAME).is_file():
             return None
     except OSError:  # a name that cannot be: said where the folder is made
         return None
     manifest = read_manifest(out)
-    actual = {source.name: _hash_source(source.path) for source in sources}
-    told = {entry.path: (entry.sha256, entry.bytes) for entry in manifest.sources}
-    if actual != told or marker.read_text(encoding="utf-8") != _run_key(manifest.sources, config, encoder):
+    key = _run_key(manifest.sources, config, encoder)
+    if marker.read_text(encoding="utf-8") != key or not are_finished(sources, manifest.sources):
         return None
     _remove_parts(marker.parent)
     return manifest
@@ -210,7 +248,8 @@ def _finish_killed_run(
 
 def _run_key(entries: Sequence[SourceEntry], config: ConvertConfig, encoder: Encoder) -> str:
     """Return a hash of all that decides about the files of a run, but for its media."""
-    options = str(asdict(replace(config, jobs=1, on_bad="error", max_bad_ratio=0.0, media_timeout=60)))
+    plain = replace(config.on_one_machine(), on_bad="error", max_bad_ratio=0.0, media_timeout=60)
+    options = str(asdict(plain))
     facts = [__version__, encoder.tokenizer.fingerprint, options, *map(str, entries)]
     return hashlib.sha256("\0".join(facts).encode()).hexdigest()
 
@@ -234,106 +273,27 @@ def _check_names(*paths: str | Path) -> None:
             raise ConfigError(f"{shown} is not UTF-8, and shards cannot name it; rename the file or folder") from error
 
 
-def _list_sources(files: Sequence[str], val_files: Sequence[str]) -> tuple[list[_Source], Path]:
-    if "-" in (*files, *val_files):
-        raise ConfigError("standard input cannot be converted, because a run must be able to continue; write a file")
-    for path in (*files, *val_files):
-        if not Path(path).is_file():
-            raise ConfigError(f"{path} is a pipe, which cannot be read twice, as a conversion does; write a file")
-    root = _common_folder([Path(path).parent for path in (*files, *val_files)])
-    named = [(path, False) for path in files] + [(path, True) for path in val_files]
-    sources = [_Source(path, _relative_to(root, Path(path)), is_val) for path, is_val in named]
-    twice = [name for name, count in Counter(source.name for source in sources).items() if count > 1]
-    if twice:
-        raise ConfigError(f"{twice[0]} is named twice; name each data file once, for training or with --val")
-    return sources, root
-
-
-def _relative_to(root: Path, path: Path) -> str:
-    # The folder's real place, as that of the root: the same file by another way in is the same file.
-    return Path(os.path.relpath(path.parent.resolve() / path.name, root)).as_posix()
-
-
-def _common_folder(folders: Sequence[Path]) -> Path:
-    return Path(os.path.commonpath([folder.resolve() for folder in folders]))
-
-
-def _prepare_folder(out: Path) -> Path:
+def _prepare_folder(out: Place, parts: Path) -> None:
     """Make the output folder, or make sure that it holds nothing but an unfinished conversion."""
-    parts = out / PARTS_FOLDER
     try:
+        if isinstance(out, RemotePath):
+            parts.mkdir(parents=True, exist_ok=True)
+            check_remote_folder(out, parts)
+            return
         _refuse_complete(out)
         if out.exists() and not parts.exists() and any(out.iterdir()):
             raise ConfigError(f"{out} holds something else; choose an empty or new folder for --out")
         parts.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(f"{out} cannot be used for output ({error.strerror}); choose another --out") from error
-    return parts
+        place, option = (out, "--out") if isinstance(out, Path) else (parts, "--work-dir")
+        raise ConfigError(f"{place} cannot be used for output ({error.strerror}); choose another {option}") from error
 
 
-def _refuse_complete(out: Path) -> None:
+def _refuse_complete(out: Place) -> None:
     if (out / MANIFEST_NAME).exists():
-        raise ConfigError(f"{out} already holds complete shards; choose another --out, or remove it first")
-
-
-def _draw(sources: Sequence[_Source], config: ConvertConfig) -> Iterator[str]:
-    """Yield the split of each row of the sources that were not given for validation."""
-    asked = config.parse_split()
-    if asked is None:
-        return repeat(TRAIN_SPLIT)
-    name, share = asked
-    paths = [source.path for source in sources if not source.is_val]
-    return iter(draw_splits(paths, config, name=name, share=share, jobs=config.jobs))
-
-
-class _SourceReader:
-    """Cuts the sources into chunks and takes down what the manifest says about each of them."""
-
-    def __init__(self, sources: Sequence[_Source], draw: Callable[[], Iterator[str]], progress: Progress) -> None:
-        self.entries: list[SourceEntry] = []
-        self._sources = sources
-        # Before the splits are drawn, which reads the rows too: they must be the same ones.
-        self._stamps = [_stamp(source.path) for source in sources]
-        self._drawn = draw()
-        self._progress = progress
-
-    def chunks(self) -> Iterator[Chunk]:
-        """Yield the chunks of all sources in order.
-
-        Raises:
-            SourceError: If a source changes while it is read.
-        """
-        total = sum(Path(source.path).stat().st_size for source in self._sources)
-        number = done = 0
-        for source, before in zip(self._sources, self._stamps, strict=True):
-            self._refuse_changed(source, before, _stamp(source.path))
-            num_rows = 0
-            for rows in cut_chunks(read_rows(source.path)):
-                splits = repeat(VAL_SPLIT, len(rows)) if source.is_val else islice(self._drawn, len(rows))
-                yield Chunk(number, source.name, tuple(rows), tuple(splits))
-                number += 1
-                num_rows += len(rows)
-                done += sum(len(row.text) + 1 for row in rows)
-                self._progress("rows", min(done, total), total)
-            digest, size = _hash_source(source.path)
-            self._refuse_changed(source, before, (size, _stamp(source.path)[1]))
-            split = VAL_SPLIT if source.is_val else TRAIN_SPLIT
-            self.entries.append(SourceEntry(path=source.name, sha256=digest, bytes=size, rows=num_rows, split=split))
-
-    def _refuse_changed(self, source: _Source, before: tuple[int, int], after: tuple[int, int]) -> None:
-        if before != after:
-            raise SourceError(f"{source.path} changed while it was read; run the command again")
-
-
-def _stamp(path: str) -> tuple[int, int]:
-    """Return size and modification time of a data file."""
-    facts = Path(path).stat()
-    return facts.st_size, facts.st_mtime_ns
-
-
-def _hash_source(path: str) -> tuple[str, int]:
-    with Path(path).open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest(), stream.tell()
+        raise ConfigError(
+            f"{out} already holds complete shards; add --update, choose another --out, or remove it first"
+        )
 
 
 def _refuse_bad_rows(parts: Sequence[Part], config: ConvertConfig) -> None:
@@ -341,6 +301,9 @@ def _refuse_bad_rows(parts: Sequence[Part], config: ConvertConfig) -> None:
     num_rejected = sum(part.num_rejected for part in parts)
     if num_rows == 0:
         raise ConfigError("the data files hold no rows at all; check the paths")
+    num_rows -= sum(part.num_unsampled for part in parts)
+    if num_rows == 0:
+        raise ConfigError("none of the rows is taken; give larger weights with --mix")
     accepted = config.max_bad_ratio if config.on_bad == "skip" else 0
     # A quotient, as in the message: 0.29 * 100 is less than 29.
     if num_rejected / num_rows > accepted:
@@ -353,7 +316,7 @@ def _refuse_bad_rows(parts: Sequence[Part], config: ConvertConfig) -> None:
 
 
 def _write_shards(
-    state: AssemblyState, plan: ShardPlan, parts: Sequence[Part], *, pool: Pool, progress: Progress
+    state: AssemblyState, plan: ShardPlan, parts: Sequence[Part], *, pool: Engine, progress: Progress
 ) -> WrittenFiles:
     _clean(state.out)
     tasks: list[MediaTask | SamplesTask] = [*plan.media, *plan.samples]
@@ -366,14 +329,15 @@ def _write_shards(
             progress("sample shards", len(files) - num_media, len(plan.samples))
     media, samples = files[:num_media], files[num_media:]
     ledger = write_ledger(state.out / LEDGER_NAME, state, parts, plan)
-    return WrittenFiles(media, samples, ledger, join_rejects(state.out / REJECTS_NAME, state, parts))
+    rejects = join_rejects(state.out / REJECTS_NAME, state, parts)
+    return WrittenFiles(media, samples, ledger, rejects, join_repairs(state.out / REPAIRS_NAME, state, parts))
 
 
 def _write_shard(planner: Planner, task: tuple[AssemblyState, MediaTask | SamplesTask]) -> ShardFile:
-    return write_shard(*task)
+    return write_shard(*task, None if planner.taker is None else planner.taker.old)
 
 
-def _clean(out: Path) -> None:
+def _clean(out: Place) -> None:
     """Remove shard files that a killed run left, so that nothing stale lies beside the new ones."""
-    for path in [*out.glob("samples-*"), *out.glob("media-*")]:
+    for path in [*out.glob("samples-*"), *out.glob("media-*"), *out.glob(REPAIRS_NAME)]:
         path.unlink()

@@ -25,6 +25,8 @@ MOST_LABELS = 50_000
 MOST_ANSWERS = 10_000
 """Answers whose text is remembered, to show the most frequent one."""
 _FEW_ROWS = 10_000
+NO_SIDE, TRAIN_SIDE, VAL_SIDE = 0, 1, 2
+"""Sides of a split: not declared by the row, declared to be trained on, declared to be any other split."""
 NO_RECORD = -1
 """Stands in for a row's number of media where the row could not be read."""
 BBOX_TYPE_CODES = {"real": 0, "norm_1": 1, "norm_1000": 2}
@@ -41,7 +43,8 @@ class Wanted:
         labels: Counts of captions.
         boxes: Boxes with the sizes of their images.
         media: Identity of each image and video, for leakage between splits.
-        content: Hashes of their bytes and pixels too.
+        declared_media: The same of rows that declare a split only.
+        content: Hashes of the bytes and pixels of those media too.
         lengths: Tokens and tiles of each row.
     """
 
@@ -50,13 +53,15 @@ class Wanted:
     labels: bool = False
     boxes: bool = False
     media: bool = False
+    declared_media: bool = False
     content: bool = False
     lengths: bool = False
 
     @property
     def records(self) -> bool:
         """Whether anything is wanted that the text of a row alone does not give."""
-        return self.answers or self.labels or self.boxes or self.media or self.lengths
+        media = self.media or self.declared_media
+        return self.answers or self.labels or self.boxes or media or self.lengths
 
 
 _int64 = partial(array, "q")
@@ -108,6 +113,7 @@ class MediaColumns(_Columns):
 
     Attributes:
         lines: Line of its row.
+        sides: Side of the split that its row declares; empty if none does.
         files: Hash of device and inode of its file, or of inline bytes.
         contents: Hash of its encoded bytes.
         pictures: Perceptual hash, unsigned.
@@ -117,6 +123,7 @@ class MediaColumns(_Columns):
     """
 
     lines: array[int] = field(default_factory=_int64)
+    sides: array[int] = field(default_factory=_uint8)
     files: array[int] = field(default_factory=_int64)
     contents: array[int] = field(default_factory=_int64)
     pictures: array[int] = field(default_factory=_uint64)
@@ -153,6 +160,7 @@ class Facts:
     Attributes:
         seed_check: Tells processes with different hash seeds apart; 0 if nothing was hashed.
         lines: Line of each row.
+        sides: Side of the split that each row declares; empty if none does.
         rows: Hash of each row.
         questions: Hash of media and conversation before the last answer; 0 for rows without media.
         answers: Hash of the last answer; 0 for rows that could not be read.
@@ -167,6 +175,7 @@ class Facts:
 
     seed_check: int = 0
     lines: array[int] = field(default_factory=_int64)
+    sides: array[int] = field(default_factory=_uint8)
     rows: array[int] = field(default_factory=_int64)
     questions: array[int] = field(default_factory=_int64)
     answers: array[int] = field(default_factory=_int64)
@@ -181,6 +190,7 @@ class Facts:
     def extend(self, other: Facts) -> None:
         """Append the facts of more rows of the same file."""
         self.lines.extend(other.lines)
+        self.sides.extend(other.sides)
         self.rows.extend(other.rows)
         if other.answers:
             self.questions.extend(other.questions)
@@ -216,6 +226,11 @@ class Corpus:
     files: dict[str, Facts] = field(default_factory=dict)
     analyses: dict[str, object] = field(default_factory=dict)
     _seed_check: int = 0
+
+    @property
+    def has_split(self) -> bool:
+        """Whether any row is for anything but training, by its file or by its own word."""
+        return bool(self.val_paths) or any(VAL_SIDE in facts.sides for facts in self.files.values())
 
     def add(self, path: str, facts: Facts) -> None:
         """Take in the facts of some rows of a file.

@@ -17,10 +17,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from dataprep.assembly import read_part
+from dataprep.part_tables import PART_SCHEMA
 from dataprep.parts import Part, SplitCounts
 from dataprep.rewriting import take_over
 from dataprep.shards.columns import numbers, tiles_per_row
-from dataprep.shards.format import DUPLICATE, HASH_BYTES, LEDGER_SCHEMA, REPAIRED, SAMPLES_SCHEMA
+from dataprep.shards.format import DUPLICATE, HASH_BYTES, LEDGER_SCHEMA, REPAIRED
 from dataprep.shards.writer import write_arrow
 
 _MediaOfRow = tuple[tuple[str, str], ...]
@@ -98,7 +99,7 @@ def _without(folder: Path, part: Part, dropped: set[int]) -> Part:
     samples = read_part(folder / f"{part.name}.samples")
     kept = samples.filter(pa.array([row not in dropped for row in range(len(samples))]))
     ledger, num_repaired = _with_duplicates(read_part(folder / f"{part.name}.ledger"), dropped)
-    write_arrow(folder / f"{name}.samples", SAMPLES_SCHEMA, kept.to_batches(), is_durable=False)
+    write_arrow(folder / f"{name}.samples", PART_SCHEMA, kept.to_batches(), is_durable=False)
     write_arrow(folder / f"{name}.ledger", LEDGER_SCHEMA, ledger.to_batches(), is_durable=False)
     for ending in (".media", ".rejects"):
         take_over(folder / f"{part.name}{ending}", folder / f"{name}{ending}")

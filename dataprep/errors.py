@@ -20,6 +20,10 @@ class SourceError(DataprepError):
     """A data file cannot be read at all (missing, a directory, unreadable, changed while being read)."""
 
 
+class LongRowsError(DataprepError):
+    """Rows are too long, and ``--truncation error`` lets none through."""
+
+
 class MediaError(DataprepError):
     """An image or video cannot be used.
 
@@ -59,6 +63,10 @@ class ShardLedgerError(ShardError):
 
 class ShardVersionError(ShardError):
     """A shard directory has a format version that this release does not read."""
+
+
+class StorageError(DataprepError):
+    """A store that shards lie in (``s3://`` and the like) cannot be reached, or refuses."""
 
 
 class ContractError(ShardError):

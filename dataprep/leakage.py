@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dataprep.corpus import Corpus, MediaColumns
+from dataprep.corpus import NO_SIDE, TRAIN_SIDE, VAL_SIDE, Corpus, Facts, MediaColumns
 from dataprep.findings import Location
 
 Hashes = NDArray[np.int64]
@@ -30,12 +30,14 @@ _COMPARED_AT_ONCE = 1 << 20
 class _Names:
     """The references of media, cut out of their columns when they are asked for."""
 
-    def __init__(self, media: list[MediaColumns]) -> None:
+    def __init__(self, media: list[MediaColumns], kept: NDArray[np.int64]) -> None:
+        self._kept = kept
         self._text = b"".join(bytes(columns.names) for columns in media)
         lengths = [np.array(columns.name_bytes, dtype=np.int64) for columns in media]
         self._ends = np.cumsum(np.concatenate(lengths)) if lengths else np.empty(0, dtype=np.int64)
 
     def __getitem__(self, entry: int) -> str:
+        entry = int(self._kept[entry])
         start = int(self._ends[entry - 1]) if entry else 0
         return self._text[start : int(self._ends[entry])].decode("utf-8", "replace")
 
@@ -72,7 +74,7 @@ def side_of(corpus: Corpus, *, is_val: bool, part: str, names: tuple[str, ...]) 
         part: ``rows``, or ``media`` for one entry per image and video.
         names: The columns to take along.
     """
-    paths = [path for path in corpus.paths if (path in corpus.val_paths) == is_val and path in corpus.files]
+    paths = [path for path in corpus.paths if path in corpus.files]
     sources: list[Any] = [corpus.files[path] if part == "rows" else corpus.files[path].media for path in paths]
     counts = [len(source.lines) for source in sources]
 
@@ -83,8 +85,16 @@ def side_of(corpus: Corpus, *, is_val: bool, part: str, names: tuple[str, ...]) 
         return np.concatenate(columns)
 
     files = np.repeat(np.arange(len(paths)), counts)
-    references = _Names([corpus.files[path].media for path in paths] if part == "media" else [])
-    return Side(paths, files, join("lines"), {name: join(name) for name in names}, references)
+    # A row's own word counts; of other rows the file they stand in.
+    given = np.repeat([VAL_SIDE if path in corpus.val_paths else TRAIN_SIDE for path in paths], counts)
+    declared = np.concatenate([_sides_of(source) for source in sources]) if sources else np.empty(0, dtype=np.uint8)
+    kept = np.flatnonzero(np.where(declared == NO_SIDE, given, declared) == (VAL_SIDE if is_val else TRAIN_SIDE))
+    references = _Names([corpus.files[path].media for path in paths] if part == "media" else [], kept)
+    return Side(paths, files[kept], join("lines")[kept], {name: join(name)[kept] for name in names}, references)
+
+
+def _sides_of(columns: Facts | MediaColumns) -> NDArray[np.uint8]:
+    return np.array(columns.sides if columns.sides else bytearray(len(columns.lines)), dtype=np.uint8)
 
 
 def repeats(hashes: Hashes) -> Iterator[tuple[int, int]]:

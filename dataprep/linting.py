@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dataprep.baseline import Baseline, read_baseline
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 MOST_KEPT = 100_000
 """Findings that a report holds; more are only counted, so that memory stays bounded."""
 _FIRST_FINDINGS = 3
+_FIRST_ROWS = 100
 
 
 @dataclass(slots=True)
@@ -208,7 +211,8 @@ def _check_files(
     on_findings: Callable[[Sequence[Finding]], None],
     trail: Trail | None,
 ) -> LintReport:
-    recipe = CheckerRecipe(config, levels_of(config), config.rules, leaves_trail=trail is not None)
+    declares_split = any(_declares_split(path) for path in files if path not in val_paths)
+    recipe = CheckerRecipe(config, levels_of(config), config.rules, trail is not None, declares_split)
     recipe()  # fail on a bad option here, not in a worker
     baseline = read_baseline(config.baseline)
     report = LintReport(levels=recipe.levels, model_type=config.model_type)
@@ -250,6 +254,13 @@ def _check_files(
     report.num_accepted = baseline.num_accepted
     _look_at_all(report, corpus, config)
     return report
+
+
+def _declares_split(path: str) -> bool:
+    """Whether one of the first rows of a file names a split: then the media of all of its rows are remembered."""
+    if not Path(path).is_file():  # a stream is read once
+        return False
+    return any(b'"split"' in raw.text for raw in islice(read_rows(path), _FIRST_ROWS))
 
 
 def _chunks(report: LintReport, config: LintConfig) -> Iterator[Slice | Block | list[RawRow]]:

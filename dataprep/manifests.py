@@ -15,7 +15,6 @@ from dataprep.encode import Encoder
 from dataprep.fingerprints import describe_tokenizer, fingerprints
 from dataprep.parts import Part, SplitCounts
 from dataprep.shards.columns import numbers
-from dataprep.shards.format import LEDGER_NAME, REJECTS_NAME
 from dataprep.shards.manifest import (
     FileEntry,
     LedgerTotals,
@@ -52,7 +51,7 @@ def build_manifest(
         tokens_per_tile=settings.tiles.tokens_per_tile,
         max_num=settings.max_num,
         max_length=config.max_length,
-        truncation="reject",
+        truncation=config.truncation,
         box_style=settings.box_style,
         box_family=settings.model_type.box_family,
         exif=config.exif,
@@ -70,8 +69,9 @@ def build_manifest(
         sample_shards=tuple(_sample_shard(plan, i, file) for i, file in enumerate(written.samples)),
         media_shards=tuple(MediaShard(file=w.file, rows=w.rows, bytes=w.bytes, sha256=w.sha256) for w in written.media),
         files={
-            LEDGER_NAME: FileEntry(bytes=written.ledger.bytes, sha256=written.ledger.sha256),
-            REJECTS_NAME: FileEntry(bytes=written.rejects.bytes, sha256=written.rejects.sha256),
+            file.file: FileEntry(bytes=file.bytes, sha256=file.sha256)
+            for file in (written.ledger, written.rejects, written.repairs)
+            if file is not None
         },
         lengths=_lengths(state, parts),
         ledger=_ledger_totals(parts),
@@ -113,8 +113,11 @@ def _split_totals(plan: ShardPlan) -> dict[str, SplitTotals]:
 
 
 def _lengths(state: AssemblyState, parts: Sequence[Part]) -> LengthStats:
+    # Copies: a view would keep every part mapped, which adds up to the memory of all of them.
     columns = [
-        numbers(chunk) for part in parts for chunk in read_part(state.parts / f"{part.name}.samples")["length"].chunks
+        numbers(chunk).copy()
+        for part in parts
+        for chunk in read_part(state.parts / f"{part.name}.samples")["length"].chunks
     ]
     return length_stats(np.concatenate([np.zeros(0, np.int32), *columns]))
 
@@ -127,11 +130,13 @@ def _ledger_totals(parts: Sequence[Part]) -> LedgerTotals:
     num_rejected = sum(part.num_rejected for part in parts)
     num_repaired = sum(part.num_repaired for part in parts)
     num_duplicates = sum(part.num_duplicates for part in parts)
+    num_unsampled = sum(part.num_unsampled for part in parts)
     return LedgerTotals(
         rows_in=num_rows,
-        converted=num_rows - num_rejected - num_repaired - num_duplicates,
+        converted=num_rows - num_rejected - num_repaired - num_duplicates - num_unsampled,
         repaired=num_repaired,
         rejected=num_rejected,
         duplicate=num_duplicates,
+        unsampled=num_unsampled,
         by_code=dict(sorted(by_code.items())),
     )

@@ -9,12 +9,17 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from dataprep.encode import Encoder, Layout
+from dataprep.encode import Encoder
+from dataprep.layouts import Layout
 from dataprep.parts import SplitCounts
 from dataprep.rules.base import CheckedRow
 from dataprep.shards.flat import batch_of_columns, id_lists, struct_lists
 from dataprep.shards.format import SAMPLES_SCHEMA
 from dataprep.token_columns import TokenColumns, join_rows
+
+PART_SCHEMA = SAMPLES_SCHEMA.append(pa.field("taken", pa.int64(), nullable=False))
+"""Samples of a part. ``taken`` is the number of the older sample that ids and labels are still to be taken from, -1 for
+none; the others have each run of context tokens as one negative number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,7 @@ class Converted:
 def samples_table(
     rows: Sequence[Converted], encoder: Encoder, source: str
 ) -> tuple[pa.RecordBatch, dict[str, SplitCounts]]:
-    """Return the samples of a part, context tokens as runs, and what they count by split.
+    """Return samples of a part that were encoded, and what they count by split.
 
     Args:
         rows: The rows, at least one.
@@ -63,7 +68,7 @@ def samples_table(
     )
     layouts = [entry.layout for entry in rows]
     batch = batch_of_columns(
-        SAMPLES_SCHEMA,
+        PART_SCHEMA,
         {
             "input_ids": id_lists(tokens.offsets, tokens.ids),
             "labels": id_lists(tokens.offsets, tokens.labels),
@@ -77,6 +82,7 @@ def samples_table(
             "source_line": [entry.row.raw.location.line for entry in rows],
             "row_hash": [entry.row_hash for entry in rows],
             "split": [entry.split for entry in rows],
+            "taken": np.full(len(rows), -1, dtype=np.int64),
         },
     )
     return batch, _count_splits(rows, layouts, tokens)

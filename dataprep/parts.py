@@ -24,6 +24,8 @@ from dataprep.sources import RawRow
 
 TRAIN_SPLIT = "train"
 VAL_SPLIT = "val"
+NO_SPLIT = ""
+"""What stands in place of a split for a row that was not drawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class Chunk:
         number: Position among all chunks.
         source: The data file, relative to the source root.
         rows: Its rows.
-        splits: The split of each row, should it be converted.
+        splits: The split of each row, should it be converted; :data:`NO_SPLIT` for one that was not drawn.
     """
 
     number: int
@@ -99,8 +101,12 @@ class Part:
         splits: Counts by split.
         media_keys: Kind and hexadecimal key of each of its media, in order.
         media_bytes: Size of each of them in a media shard.
-        num_repaired: Rows that became a sample after a fix.
+        num_taken: Rows whose sample was taken over from older shards.
+        num_encoded: Rows that were tokenized.
+        num_unsampled: Rows that were not drawn.
+        num_repaired: Rows that became a sample after a fix or a cut to length.
         num_duplicates: Rows that were left out, because they repeat another.
+        num_shortened: Repaired rows that were made shorter.
     """
 
     name: str
@@ -112,8 +118,12 @@ class Part:
     splits: dict[str, SplitCounts]
     media_keys: list[tuple[str, str]]
     media_bytes: list[int]
+    num_taken: int = 0
+    num_encoded: int = 0
+    num_unsampled: int = 0
     num_repaired: int = 0
     num_duplicates: int = 0
+    num_shortened: int = 0
 
 
 def load_part(summary: Path, key: str) -> Part | None:

@@ -24,7 +24,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from dataprep.errors import DataprepError
 
@@ -61,6 +61,13 @@ def run_ordered(
     """
     with open_pool(build=build, jobs=jobs, may_fork=may_fork) as pool:
         yield from pool.run_ordered(work, tasks)
+
+
+class Engine(Protocol):
+    """What runs functions over tasks: processes of this machine, or workers of a cluster."""
+
+    def run_ordered(self, work: Callable[[Any, Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
+        """Yield ``work(state, task)`` for each task, in order; the state is made once per worker."""
 
 
 class Pool:

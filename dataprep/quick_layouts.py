@@ -1,6 +1,6 @@
 """Render the usual rows with fewer calls: images, boxes and captions in the queries or answers, and no video.
 
-What comes out is what :func:`dataprep.encode.lay_out` makes of the same record; a property test holds one against the
+What comes out is what :func:`dataprep.layouts.lay_out` makes of the same record; a property test holds one against the
 other. A record that is not usual is handed on to it.
 """
 
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dataprep.encode import EncodeSettings, Layout, PlacedBox, PlacedImage, lay_out
 from dataprep.grounding import BoxCodec, UnitBox, to_unit
+from dataprep.layouts import EncodeSettings, Layout, PlacedBox, PlacedImage, lay_out
 from dataprep.records import GroundedObject, Number, Record
 from dataprep.tags import IMAGE, REF_OBJECT, VIDEO, split_pieces
 from dataprep.templates import Part, Slot, Text, merge_slots

@@ -83,6 +83,7 @@ class Record:
         images: In the order in which tags consume them.
         videos: Likewise.
         objects: Grounded objects; None if the row has no such field or it is null.
+        split: The split that the row declares for itself; None if it declares none.
         captions: What ``<ref-object>`` stands for, in order, where a row counts captions and boxes apart; None where
             each object brings its own.
     """
@@ -94,6 +95,7 @@ class Record:
     images: tuple[MediaRef, ...] = ()
     videos: tuple[MediaRef, ...] = ()
     objects: tuple[GroundedObject, ...] | None = None
+    split: str | None = None
     captions: tuple[str, ...] | None = None
 
     def caption_texts(self) -> list[tuple[str, str | None]]:

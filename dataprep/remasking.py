@@ -24,6 +24,7 @@ from dataprep.shards.columns import numbers
 from dataprep.shards.flat import id_lists
 from dataprep.shards.format import IGNORE_INDEX, LOSS_ANSWERS, LOSS_MASKS, SAMPLES_SCHEMA
 from dataprep.shards.manifest import FileEntry, Fingerprints, Manifest, SampleShard, write_manifest
+from dataprep.shards.storage import require_local
 from dataprep.shards.writer import write_arrow
 
 
@@ -50,18 +51,18 @@ def remask(
         ShardError: If the shards are damaged, do not account for every row, or lack what the mask needs.
     """
     shards, out = open_source(source), Path(out)
-    manifest = shards.manifest
-    _check_mask(shards.directory, manifest, loss_mask)
+    manifest, directory = shards.manifest, require_local(shards.directory)
+    _check_mask(directory, manifest, loss_mask)
     entries: list[SampleShard] = []
-    with new_directory(out, shards.directory):
+    with new_directory(out, directory):
         for entry in manifest.sample_shards:
-            entries.append(_write(shards.directory, out, entry, manifest, loss_mask))
+            entries.append(_write(directory, out, entry, manifest, loss_mask))
             progress("sample shards", len(entries), len(manifest.sample_shards))
         for media in manifest.media_shards:
-            take_over(shards.directory / media.file, out / media.file)
+            take_over(directory / media.file, out / media.file)
         for name, facts in manifest.files.items():
-            take_over(check_file(shards.directory, name, facts), out / name)
-        made = _describe(shards.directory, manifest, entries, loss_mask)
+            take_over(check_file(directory, name, facts), out / name)
+        made = _describe(directory, manifest, entries, loss_mask)
         write_manifest(out, made)
     return made
 

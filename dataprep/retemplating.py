@@ -32,10 +32,11 @@ from dataprep.assembly import (
 from dataprep.blocks import cut_chunks
 from dataprep.config import ConvertConfig
 from dataprep.conversion import BadRowsError
-from dataprep.errors import SourceError
+from dataprep.errors import ConfigError, SourceError
 from dataprep.manifests import build_manifest
+from dataprep.part_builder import PartBuilder
 from dataprep.parts import Chunk, Part
-from dataprep.planning import PartBuilder, Planner, PlanRecipe, hash_checked
+from dataprep.planner import Planner, PlanRecipe, hash_checked
 from dataprep.pool import open_pool
 from dataprep.remasking import absolute_media_root
 from dataprep.rewriting import Progress, check_file, new_directory, open_source, take_over
@@ -47,6 +48,7 @@ from dataprep.shards.locking import build_in_worker
 from dataprep.shards.manifest import Manifest, MediaShard, SourceEntry, write_manifest
 from dataprep.shards.reader import Shards, open_shards
 from dataprep.shards.samples import LedgerRow, Reject, Sample
+from dataprep.shards.storage import require_local
 from dataprep.shards.writer import ShardFile
 from dataprep.sources import RawRow, read_rows
 from dataprep.stored_rows import StoredRowChecker, add_media_findings
@@ -110,16 +112,18 @@ def retemplate(
     Raises:
         BadRowsError: If the new model does not take rows, more than ``on_bad`` and ``max_bad_ratio`` accept.
         SourceError: If a data file is not there or not what it was.
+        ConfigError: If the shards hold drawn or shortened rows.
         DataprepError: If shards or options cannot be used.
     """
     shards, out = open_source(source), Path(out)
-    manifest = shards.manifest
+    manifest, directory = shards.manifest, require_local(shards.directory)
+    _refuse_parts_of_rows(directory, manifest)
     options = _options(manifest, config)
     encoder = make_encoder_from(options)
     root = Path(manifest.source_root) if config.source_root is None else config.source_root
     _check_sources(root, manifest.sources, progress)
-    with new_directory(out, shards.directory) as work:
-        recipe = _Recipe(PlanRecipe(options, work, work), shards.directory)
+    with new_directory(out, directory) as work:
+        recipe = _Recipe(PlanRecipe(options, work, work), directory)
         with open_pool(build=partial(build_in_worker, work, recipe), jobs=options.jobs) as pool:
             parts, num_rows = [], 0
             for part in pool.run_ordered(_plan_task, _tasks(shards, root)):
@@ -129,14 +133,14 @@ def retemplate(
             _refuse_bad_rows(parts, manifest, config)
             plan = ShardPlan()
             cut_samples(parts, {part.name: _media_numbers(part) for part in parts}, plan)
-            base = absolute_media_root(shards.directory, manifest)
+            base = absolute_media_root(directory, manifest)
             state = AssemblyState(work, out, Path(base or work), encoder.tokenizer.context_id)
             samples = []
             for file in pool.run_ordered(_write_task, [(state, task) for task in plan.samples]):
                 samples.append(file)
                 progress("sample shards", len(samples), len(plan.samples))
         written = WrittenFiles(
-            media=[_take_media(shards.directory, out, entry) for entry in manifest.media_shards],
+            media=[_take_media(directory, out, entry) for entry in manifest.media_shards],
             samples=samples,
             ledger=write_ledger(out / LEDGER_NAME, state, parts, plan),
             rejects=join_rejects(out / REJECTS_NAME, state, parts),
@@ -152,6 +156,17 @@ def retemplate(
         )
         write_manifest(out, new)
     return new
+
+
+def _refuse_parts_of_rows(directory: Path, manifest: Manifest) -> None:
+    """Refuse shards in which a line of a data file and a sample are not one and the same row."""
+    if any(entry.sample is not None or entry.weight is not None for entry in manifest.sources):
+        reason = "hold some rows of a data file, or some of them several times (#N, --mix)"
+    elif manifest.truncation not in ("reject", "error"):
+        reason = f"may hold rows that were made shorter (--truncation {manifest.truncation})"
+    else:
+        return
+    raise ConfigError(f"{directory}: the shards {reason}, which retemplate cannot repeat; convert the data again")
 
 
 def _options(manifest: Manifest, config: RetemplateConfig) -> ConvertConfig:
@@ -190,7 +205,7 @@ def _tasks(shards: Shards, root: Path) -> Iterator[_Task]:
     manifest = shards.manifest
     entries = _entries(open_ledger(shards.directory, manifest).checked_batches())
     facts = manifest.files[REJECTS_NAME]
-    with check_file(shards.directory, REJECTS_NAME, facts).open(encoding="utf-8") as lines:
+    with check_file(require_local(shards.directory), REJECTS_NAME, facts).open(encoding="utf-8") as lines:
         rejects = map(reject_from_json, lines)
         number = 0
         for source in manifest.sources:
@@ -259,7 +274,7 @@ class _Builder(PartBuilder):
             self.rejects.append(reject)
 
     def _place_media(self, row: CheckedRow) -> list[int]:
-        known = self.media.numbers
+        known = self.media.table.numbers
         return [known.setdefault(("stored", number.to_bytes(8, "big")), len(known)) for number in self.numbers]
 
 

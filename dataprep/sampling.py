@@ -32,6 +32,11 @@ class DrawnRows:
             rows = rows[len(inside) :]
 
 
+def text_key(text: bytes) -> bytes:
+    """Return 8 bytes that depend on the text of a row alone: rows with the smallest of them are drawn."""
+    return hashlib.blake2b(text, digest_size=8).digest()
+
+
 def draw_rows(paths: Iterable[str], size: int) -> DrawnRows:
     """Read data files and keep the rows with the smallest hashes; memory holds ``size`` rows.
 
@@ -47,7 +52,7 @@ def draw_rows(paths: Iterable[str], size: int) -> DrawnRows:
         for row in read_rows(path):
             number += 1
             # Inverted, because a heap gives up its smallest entry; earlier of equal rows win.
-            key = bytes(255 - byte for byte in hashlib.blake2b(row.text, digest_size=8).digest())
+            key = bytes(255 - byte for byte in text_key(row.text))
             entry = (key, -number, row)
             if len(heap) < size:
                 heapq.heappush(heap, entry)

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import msgspec
 
@@ -27,6 +27,10 @@ _TYPE_WORDS = {
     "string": "text", "null": "null", "array": "a list", "object": "an object",
     "number": "a number", "integer": "a whole number", "boolean": "true or false",
 }  # fmt: skip
+
+
+_SplitName: TypeAlias = Annotated[str, msgspec.Meta(pattern="^[a-z0-9_-]{1,64}$(?!\n)")]
+"""As in the schemas: the name of a split goes into shards and command lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,7 @@ class ShapeProblem:
 
 
 class _Row(msgspec.Struct):
+    split: _SplitName | None = None
     images: str | list[str | None] | None = None
     videos: str | list[str | None] | None = None
     system: str | None = None
@@ -185,6 +190,8 @@ def _sentence(error: ValidationError, path: str) -> str:
     if error.validator == "enum":
         choices = ", ".join(str(choice) for choice in schema["enum"] if choice is not None)
         return f"{name} is {shorten(value)}, expected one of {choices}"
+    if error.validator == "pattern":
+        return f"{name} is {shorten(value)}, expected a name of lower-case letters, digits, _ and -, such as val"
     if error.validator == "required":
         return f"{name} lacks {error.message.split(' is a required')[0]}"
     if error.validator in ("minItems", "maxItems", "items") and isinstance(value, list):

@@ -22,7 +22,7 @@ from dataprep.media.image_header import ImageHeader
 from dataprep.media.index import MediaFacts, MediaIndex
 from dataprep.media.video import VideoHeader, choose_frames
 from dataprep.plain.checks import Size
-from dataprep.plain.reader import PlainReader, is_covered_for_plain
+from dataprep.plain.reader import Glance, PlainReader, is_covered_for_plain
 from dataprep.records import MediaRef, Record
 from dataprep.row_hashes import hash_raw
 from dataprep.rules.base import CheckedRow, Level
@@ -153,10 +153,10 @@ class _StoredPlainReader(PlainReader):
         self._samples = {id(raw): sample for raw, sample in zip(raws, samples, strict=True)}
         return self.read(raws)
 
-    def _read(self, raw: RawRow, row: Any, odd_number: re.Pattern[bytes] | None) -> CheckedRow | None:
+    def _glance(self, raw: RawRow, row: Any, odd_number: re.Pattern[bytes] | None) -> Glance | None:
         self._media.begin(self._samples[id(raw)])
-        checked = super()._read(raw, row, odd_number)
-        return checked if self._media.is_used_up else None
+        glance = super()._glance(raw, row, odd_number)
+        return glance if self._media.is_used_up else None
 
     def _look_up(self, source: str) -> tuple[MediaFacts, Size | None, None]:
         # Not remembered by its name: the next row has its own sample.

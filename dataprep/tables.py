@@ -22,6 +22,7 @@ from dataprep.shards.format import HASH_BYTES, LEDGER_SCHEMA, MANIFEST_NAME
 from dataprep.shards.ledger import open_ledger
 from dataprep.shards.manifest import Manifest
 from dataprep.shards.reader import Shards, open_shards
+from dataprep.shards.storage import to_place
 from dataprep.sources import RawRow, read_rows
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def read_table(path: str) -> RowTable:
         ShardError: If shards cannot be read.
         SourceError: If a data file cannot be read.
     """
-    if (Path(path) / MANIFEST_NAME).is_file():
+    if (to_place(path) / MANIFEST_NAME).is_file():
         return _read_shards(path)
     return _read_sources(path)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dataprep.encode import Layout
+from dataprep.layouts import Layout
 from dataprep.loss_masks import keep_last_answers
 from dataprep.shards.format import LOSS_ANSWERS, LOSS_LAST_ANSWER
 from dataprep.templates import IGNORE_INDEX, Slot, Template

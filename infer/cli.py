@@ -49,7 +49,7 @@ Format = Annotated[OutputFormat, typer.Option("--format", help="Output on stdout
 
 
 def eval_command(
-    shards: Annotated[Path, typer.Argument(help="Shard directory.")],
+    shards: Annotated[str, typer.Argument(help="Shard directory: a folder, or a URI such as s3://bucket/folder.")],
     model: ModelDir,
     split: Annotated[str, typer.Option(help="Split to evaluate on.")] = "val",
     adapter: Adapter = None,

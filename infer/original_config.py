@@ -7,6 +7,7 @@ from typing import Any
 
 from transformers import InternVLConfig
 
+from dataprep.architectures import Architecture, LanguageModel
 from infer.errors import ModelError
 
 _LANGUAGE_TYPES = {"internlm2": "llama", "llama": "llama", "phi3": "phi3", "qwen2": "qwen2"}
@@ -130,3 +131,45 @@ def _text_config(llm: Mapping[str, Any], kind: str) -> dict[str, Any]:
         # Phi-3's "su" was renamed when transformers took it over.
         fields["rope_scaling"] = scaling | {"rope_type": "longrope" if name == "su" else name}
     return fields
+
+
+_SCALING = {"internlm2": {"type": "dynamic", "factor": 2.0}}
+
+
+def example_config(architecture: Architecture, language: str) -> dict[str, Any]:
+    """Return a ``config.json`` as the model's repository has it, as far as the shapes depend on it."""
+    vision, text = architecture.vision, architecture.language
+    return {
+        "model_type": "internvl_chat",
+        "vision_config": {
+            "hidden_size": vision.hidden_size,
+            "num_hidden_layers": vision.num_layers,
+            "num_attention_heads": vision.num_heads,
+            "intermediate_size": vision.intermediate_size,
+            "image_size": vision.image_size_px,
+            "patch_size": vision.patch_size_px,
+            "norm_type": "rms_norm" if vision.is_large else "layer_norm",
+            "qkv_bias": not vision.is_large,
+            "qk_normalization": vision.is_large,
+        },
+        "llm_config": {
+            "model_type": language,
+            "hidden_size": text.hidden_size,
+            "num_hidden_layers": text.num_layers,
+            "num_attention_heads": text.num_heads,
+            "num_key_value_heads": text.num_key_value_heads,
+            "intermediate_size": text.intermediate_size,
+            "vocab_size": text.vocabulary,
+            "max_position_embeddings": text.max_positions,
+            "original_max_position_embeddings": 4096 if language == "phi3" else None,
+            "rope_theta": text.rope_theta,
+            "rope_scaling": _longrope(text) if language == "phi3" else _SCALING.get(language),
+            "pad_token_id": 0,
+            "eos_token_id": 2,
+        },
+    }
+
+
+def _longrope(text: LanguageModel) -> dict[str, Any]:
+    factors = [1.0] * (text.hidden_size // text.num_heads // 2)
+    return {"type": "su", "short_factor": factors, "long_factor": factors}

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from dataprep.encode import Encoder, Layout, VideoSize, lay_out, make_encoder
+from dataprep.encode import Encoder, make_encoder
 from dataprep.findings import Location
 from dataprep.grounding import BoxCodec
+from dataprep.layouts import Layout, VideoSize, lay_out
 from dataprep.media.decode import cut_tiles, open_rgb
 from dataprep.media.isolation import probe_video, read_frames
 from dataprep.media.video import choose_frames

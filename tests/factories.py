@@ -236,8 +236,9 @@ def make_chat_sample(
         images: Media numbers of 28x28 images.
         split: Its split.
     """
-    from dataprep.encode import lay_out, make_encoder
+    from dataprep.encode import make_encoder
     from dataprep.findings import Location
+    from dataprep.layouts import lay_out
     from dataprep.records import Record, Turn
     from dataprep.tiling import ImageSize
 

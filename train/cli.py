@@ -38,7 +38,9 @@ _WHAT, _STEP, _RUN, _MACHINE = "What is trained", "Optimization", "Log and check
 
 
 def train_command(
-    shards: Annotated[list[Path], typer.Argument(help="Shard directories.")],
+    shards: Annotated[
+        list[str], typer.Argument(help="Shard directories: folders, or URIs such as s3://bucket/folder.")
+    ],
     model: Annotated[Path, _option("Folder of the model to start from, transformers layout.")],
     out: Annotated[Path, _option("Folder of the run.")],
     resume: Annotated[
@@ -97,7 +99,7 @@ def train_command(
 
     del values["output_format"]
     values |= {name: value.value for name, value in values.items() if isinstance(value, StrEnum)}
-    values |= {"shards": tuple(map(str, shards)), "model": str(model), "out": str(out)}
+    values |= {"shards": tuple(shards), "model": str(model), "out": str(out)}
     values |= {"lora_target_modules": tuple(lora_target_modules.split(",")), "use_flash_attn": use_flash_attn.as_bool()}
     values |= {"max_grad_norm": max_grad_norm or None, "save_steps": save_steps or None}
     result = train(TrainConfig(**values))

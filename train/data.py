@@ -11,7 +11,6 @@ import hashlib
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -42,7 +41,7 @@ def open_all_shards(paths: Sequence[str], model_dir: str | None = None) -> list[
         ShardError: If one cannot be read, or its ledger does not add up.
         ContractError: If two differ in what decides about ids and labels; says in what, and how to repair it.
     """
-    opened = [open_shards(Path(path)) for path in paths]
+    opened = [open_shards(path) for path in paths]
     for shards in opened:
         require_accounts(shards.directory)
     first = contract_of_shards(opened[0].manifest, paths[0], model_dir)

@@ -125,7 +125,7 @@ def leak_frames(rows: list[Row], desk: Desk) -> Plant:
     return Plant(train=made[:2], clean=made[:2], val=made[2:], clean_val=[{"query": "Hello?", "response": "Hello."}])
 
 
-@of_files("declared-split-leaks", DUPLICATE, also=ALONG + " S103")
+@of_files("declared-split-leaks", DUPLICATE, level=2, also=ALONG)
 def declared_split(rows: list[Row], desk: Desk) -> Plant:
     """One file with a field 'split', and the same row on both sides."""
     marked: list[Line] = [row | {"split": "train" if n % 4 else "val"} for n, row in enumerate(rows)]

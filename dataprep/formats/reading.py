@@ -28,7 +28,7 @@ _SIGNS = {
 }
 _SHOWN_FIELDS = 8
 _SHOWN_CHARACTERS = 40
-_COMMON_FIELDS = ("images", "videos", "objects", "system")
+_COMMON_FIELDS = ("images", "videos", "objects", "system", "split")
 COLUMNS = ("ref", "bbox", "bbox_type", "image_id")
 """Fields of ``objects`` given as columns."""
 KNOWN_FIELDS = {
@@ -75,6 +75,7 @@ def read_record(
         images=tuple(draft.images),
         videos=tuple(draft.videos),
         objects=draft.objects,
+        split=row.get("split"),
         captions=draft.captions,
     )
     return record, []

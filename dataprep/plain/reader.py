@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
 from dataprep.blocks import Block
+from dataprep.media.index import MediaFacts
 from dataprep.plain.checker import PlainChecker
 from dataprep.plain.checks import COVERED, RISKY, are_boxes_inside, are_declared, objects_of
 from dataprep.plain.records import record_of, sources_of
@@ -21,6 +22,8 @@ from dataprep.sources import RawRow
 
 # Numbers that msgspec and json do not read or write alike: minus zero, and what is no 64-bit number.
 _ODD_NUMBER = re.compile(rb"-0|[0-9]{16}")
+Glance: TypeAlias = tuple[str, Any, Any, list[MediaFacts], bytes]
+"""Format, typed row, row, facts of the images and hash of a plain row."""
 _encode_sorted = msgspec.json.Encoder(order="sorted").encode
 
 
@@ -62,6 +65,11 @@ class PlainReader(PlainChecker):
 
     def read(self, raws: Sequence[RawRow]) -> list[CheckedRow | None]:
         """Return each row that is plain, taken up to the level of media; None for one that the rules must look at."""
+        glances = self.glance(raws)
+        return [None if g is None else self.complete(raw, g) for raw, g in zip(raws, glances, strict=True)]
+
+    def glance(self, raws: Sequence[RawRow]) -> list[Glance | None]:
+        """Return what a look at each plain row tells; None for a row that the rules must look at."""
         text = b"\n".join(raw.text for raw in raws)
         is_odd = any(raw.starts_with_bom or raw.is_unclosed or raw.is_too_long or raw.foreign for raw in raws)
         if is_odd or text.count(b"\n") != len(raws) - 1:
@@ -70,9 +78,10 @@ class PlainReader(PlainChecker):
         odd_number = _ODD_NUMBER if _ODD_NUMBER.search(text) else None
         if ANNOTATION.encode() in text:
             odd_number = re.compile(b"")
-        return [None if row is None else self._read(raw, row, odd_number) for raw, row in zip(raws, rows, strict=True)]
+        pairs = zip(raws, rows, strict=True)
+        return [None if row is None else self._glance(raw, row, odd_number) for raw, row in pairs]
 
-    def _read(self, raw: RawRow, row: Any, odd_number: re.Pattern[bytes] | None) -> CheckedRow | None:
+    def _glance(self, raw: RawRow, row: Any, odd_number: re.Pattern[bytes] | None) -> Glance | None:
         text = raw.text
         if self._odd_tokens is not None and (b"\\u" in text or self._odd_tokens.search(text)):
             return None
@@ -90,10 +99,14 @@ class PlainReader(PlainChecker):
         values = self._values
         values.has_fraction = False
         value = values.decode(text)
+        row_hash = hash_row(value) if values.has_fraction else _hash_whole(value)
+        return row_format, row, value, [facts for facts, _, _ in known], row_hash
+
+    def complete(self, raw: RawRow, glance: Glance) -> CheckedRow:
+        """Return a plain row, taken up to the level of media."""
+        row_format, row, value, images, row_hash = glance
         record = record_of(row_format, row, raw.location, objects=_objects_of(value.get("objects")))
-        checked = CheckedRow(raw, value=value, record=record, images=[facts for facts, _, _ in known])
-        checked.row_hash = hash_row(value) if values.has_fraction else _hash_whole(value)
-        return checked
+        return CheckedRow(raw, value=value, record=record, images=images, row_hash=row_hash)
 
 
 def _hash_whole(value: Any) -> bytes:

@@ -87,7 +87,8 @@ _NEEDED = {
 COUNTED = frozenset({"images", "objects"})
 """Fields of native rows whose keys are counted with the objects."""
 _NOT_TEXT = {"images", "objects", "history"}
-_UNSUPPORTED = {"audios", "tools", "rejected_response"}  # fine or not by their values, not by their names
+# Fine or not by their values, not by their names; the rules also take down which split a row declares.
+_UNSUPPORTED = {"audios", "tools", "rejected_response", "split"}
 _MOST_KEYS = 64
 
 

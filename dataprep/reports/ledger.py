@@ -7,7 +7,7 @@ from typing import Any
 
 from dataprep.reports.visible import plain
 from dataprep.rules.table import RULES
-from dataprep.shards.format import KIND_FRAME, OUTCOMES
+from dataprep.shards.format import KIND_FRAME
 from dataprep.shards.ledger import LedgerEntry, LedgerReport
 from dataprep.shards.samples import Media, SampleImage
 from dataprep.shards.stories import RowStory
@@ -53,6 +53,7 @@ def story_object(story: RowStory) -> dict[str, Any]:
         "findings": [{"code": f.code, "field": f.field, "message": f.message} for f in story.findings],
         "text": story.text or None,
         "shard_file": story.shard_file,
+        "length_before": None if story.repair is None else story.repair.tokens_before,
         "length": None if sample is None else len(sample.input_ids),
         "num_trained_tokens": None if sample is None else _trained(story),
         "tiles": None if sample is None else sum(image.tiles for image in sample.images),
@@ -96,7 +97,7 @@ def ledger_lines(report: LedgerReport) -> Iterator[str]:
 
 
 def _sum(rows: int, outcomes: dict[str, int]) -> str:
-    return f"{rows:,} rows in = " + " + ".join(f"{outcomes[outcome]:,} {outcome}" for outcome in OUTCOMES)
+    return f"{rows:,} rows in = " + " + ".join(f"{count:,} {outcome}" for outcome, count in outcomes.items())
 
 
 def _name(code: str) -> str:
@@ -134,6 +135,8 @@ def _sample_lines(story: RowStory) -> Iterator[str]:
     place = f"row {entry.row_in_shard:,} of {story.shard_file}, row {sample.row:,} of all"
     yield f"  sample    {place}; split {plain(entry.split)}"
     tiles = sum(image.tiles for image in sample.images)
+    if story.repair is not None:
+        yield f"  before    {story.repair.tokens_before:,} tokens; --truncation {plain(story.repair.policy)}"
     yield f"  tokens    {len(sample.input_ids):,}, {_trained(story):,} of them trained; {tiles:,} tiles"
     for image, media in story.media:
         yield f"  {image.kind:<9} {_media_words(image, media)}"

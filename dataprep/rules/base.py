@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from dataprep.catalog import ModelType
 from dataprep.corpus import Corpus
-from dataprep.encode import Layout
 from dataprep.errors import MediaError
 from dataprep.findings import CorpusProblem, Finding, Fix, Problem, Severity
+from dataprep.layouts import Layout
 from dataprep.media.index import MediaFacts
 from dataprep.media.pixels import PixelFacts
 from dataprep.parsing import ParseProblem
@@ -47,6 +47,32 @@ class Stable:
     since: str
 
 
+@dataclass(frozen=True, slots=True)
+class Shortening:
+    """What makes a row that is too long fit.
+
+    Attributes:
+        policy: ``drop-turns`` or ``fewer-tiles``.
+        before: Tokens of the row as it is.
+        after: Tokens once it is done.
+        amount: Turns left out, or most tiles per image.
+        of: Turns of the row, or the most tiles that one of its images has.
+    """
+
+    policy: str
+    before: int
+    after: int
+    amount: int
+    of: int
+
+    @property
+    def in_words(self) -> str:
+        """What is done, to follow the word with."""
+        if self.policy == "drop-turns":
+            return f"the first {self.amount} of {self.of} turns left out"
+        return f"at most {self.amount} tiles per image in place of {self.of}"
+
+
 @dataclass(slots=True)
 class CheckedRow:
     """A row on its way through the rules.
@@ -66,6 +92,8 @@ class CheckedRow:
         num_image_tokens: How many of these are context tokens (level 4).
         part_tokens: Tokens of each part of the layout (level 4).
         segments: Ids of each text of the layout (level 4).
+        shortening: What made it fit; None where nothing was done (level 4).
+        remedies: What would make it fit, where that was asked for (level 4).
         row_hash: Hash of the row's content; empty where nobody has asked for it yet.
         findings: What the rules have said.
     """
@@ -84,6 +112,8 @@ class CheckedRow:
     num_image_tokens: int = 0
     part_tokens: tuple[int, ...] = ()
     segments: list[IdArray] = field(default_factory=list)
+    shortening: Shortening | None = None
+    remedies: tuple[Shortening, ...] = ()
     row_hash: bytes = b""
     findings: list[Finding] = field(default_factory=list)
 
@@ -109,6 +139,8 @@ class RuleContext:
         missing_image_tag: ``last`` or ``first``.
         special_text: ``reject`` or ``keep``.
         max_length: Most tokens of a sample; None without a tokenizer.
+        truncation: ``error``, ``reject``, ``drop-turns`` or ``fewer-tiles``: what becomes of longer rows.
+        finds_remedies: Whether to find out what would make rows fit that are too long.
         video_frames: Frames taken from each video.
         special_tokens: Texts that the tokenizer reads as tokens of turns and ends.
     """
@@ -118,6 +150,8 @@ class RuleContext:
     missing_image_tag: str = "last"
     special_text: str = "reject"
     max_length: int | None = None
+    truncation: str = "reject"
+    finds_remedies: bool = False
     video_frames: int = 8
     special_tokens: tuple[str, ...] = ()
 

@@ -6,7 +6,6 @@ row that was accepted without being made a record (:meth:`FactCollector.add_plai
 
 from __future__ import annotations
 
-import os
 import zlib
 from array import array
 from collections import Counter
@@ -17,12 +16,20 @@ from typing import Protocol
 
 import msgspec
 
-from dataprep.corpus import BBOX_TYPE_CODES, NO_RECORD, OTHER_BBOX_TYPE, Facts, Wanted
+from dataprep.corpus import (
+    BBOX_TYPE_CODES,
+    NO_RECORD,
+    NO_SIDE,
+    OTHER_BBOX_TYPE,
+    Facts,
+    Wanted,
+)
 from dataprep.grounding import BoxCodec
 from dataprep.media.index import MediaFacts
 from dataprep.records import Number
 from dataprep.rules.base import CheckedRow, Level
-from dataprep.rules.frames import video_of
+from dataprep.rules.declared_split import side_of, text_without_split
+from dataprep.rules.media_keys import file_key, file_key_and_size, hash_file, video_key
 from dataprep.sources import RawRow
 from dataprep.tags import BBOX, REF_OBJECT
 
@@ -51,14 +58,15 @@ def wanted_facts(
         draws_boxes: Whether boxes are wanted for a picture, too.
     """
     has_media = Level.MEDIA in levels
-    media = has_media and has_val and any(code in codes for code in _LEAK_CODES)
+    leaks = has_media and any(code in codes for code in _LEAK_CODES)
     return Wanted(
-        rows=has_media and ("D501" in codes or ("D503" in codes and has_val)),
+        rows=has_media and ("D501" in codes or "D503" in codes),
         answers=has_media and any(code in codes for code in ("D502", "C701", "C702")),
         labels=has_media and "C703" in codes,
         boxes=has_media and (draws_boxes or any(code in codes for code in _BOX_CODES)),
-        media=media,
-        content=media and Level.PIXELS in levels,
+        media=leaks and has_val,
+        declared_media=leaks and not has_val,
+        content=leaks and Level.PIXELS in levels,
         lengths=Level.TOKENS in levels,
     )
 
@@ -108,6 +116,7 @@ class FactCollector:
         # Rows are kept until the chunk is complete: columns are filled many times faster at once.
         self._lines: list[int] = []
         self._texts: list[bytes] = []
+        self._sides: dict[int, int] = {}  # of the rows that declare one, by position
         self._conversations: list[tuple[int, object, int]] = []
         self._boxes: list[tuple[int, int, int, int, int, int, int]] = []
         self._box_numbers: list[Number] = []
@@ -173,7 +182,7 @@ class FactCollector:
     def add(self, row: CheckedRow) -> None:
         """Add a checked row."""
         line, record = row.raw.location.line, row.record
-        self._add_rows([line], [_whole_text(row.raw)])
+        side = self._add_text(row)
         if self._wanted.answers:
             if record is None:
                 self._conversations.append((0, _NO_ANSWER, NO_RECORD))
@@ -184,9 +193,9 @@ class FactCollector:
         if record is None:
             return
         self._add_objects(line, record.objects or (), row.images)
-        if self._wanted.media:
+        if self._wanted.media or (self._wanted.declared_media and side != NO_SIDE):
             for index, facts in enumerate((*row.images, *row.videos)):
-                self._add_medium(line, facts, row, index)
+                self._add_medium(line, facts, row, index, side)
         if self._wanted.lengths and row.num_tokens is not None:
             self._add_length(line, row)
 
@@ -196,13 +205,18 @@ class FactCollector:
             for row in rows:
                 self.add(row)
         else:
-            self.add_texts([row.raw.location.line for row in rows], [_whole_text(row.raw) for row in rows])
+            for row in rows:
+                self._add_text(row)
         return self.finish()
 
     def finish(self) -> Facts:
         """Return what was collected; the collector is not to be used again."""
         facts = self.facts
         facts.lines.extend(array("q", self._lines))
+        sides = bytearray(len(self._lines))
+        for position, side in self._sides.items():
+            sides[position] = side
+        facts.sides.extend(sides)
         if self._wanted.rows:
             hashes = map(canonical_hash, self._texts)
             facts.rows.extend(array("q", list(hashes)))  # twice as fast as from the iterator
@@ -235,6 +249,14 @@ class FactCollector:
         for answer, count in texts.most_common(_MOST_ANSWERS_PER_CHUNK):
             if count > 1:
                 facts.answer_texts[hash(answer)] = answer[:_SHOWN_CHARACTERS]
+
+    def _add_text(self, row: CheckedRow) -> int:
+        """Add what makes a row the same as another; return the side of the split that it declares."""
+        side = side_of(row)
+        if side != NO_SIDE:
+            self._sides[len(self._lines)] = side
+        self._add_rows([row.raw.location.line], [_whole_text(row.raw) if side == NO_SIDE else text_without_split(row)])
+        return side
 
     def _add_rows(self, lines: Iterable[int], texts: Sequence[bytes]) -> None:
         if self.wants_texts:
@@ -279,7 +301,7 @@ class FactCollector:
                 self._box_numbers += box
                 self._boxes.append((line, kind, *size, image, folder))
 
-    def _add_medium(self, line: int, facts: MediaFacts, row: CheckedRow, index: int) -> None:
+    def _add_medium(self, line: int, facts: MediaFacts, row: CheckedRow, index: int, side: int) -> None:
         if facts.error is not None:
             return
         media = self.facts.media
@@ -288,13 +310,14 @@ class FactCollector:
         if pixels is not None:
             content = pixels.content_hash
         elif self._wanted.content and facts.file is not None:
-            content = _hash_file(facts.file)
+            content = hash_file(facts.file)
         name = facts.shown_source.encode("utf-8", "surrogatepass")[:_LONGEST_NAME]
         media.lines.append(line)
-        media.files.append(_file_key(facts))
+        media.sides.append(side)
+        media.files.append(file_key(facts))
         media.contents.append(0 if content is None else hash(content))
         media.pictures.append((pixels.perceptual_hash or 0) if pixels is not None else 0)
-        media.videos.append(_video_key(facts))
+        media.videos.append(video_key(facts))
         media.names.extend(name)
         media.name_bytes.append(len(name))
 
@@ -307,7 +330,7 @@ class FactCollector:
         lengths.image_tokens.append(row.num_image_tokens)
         lengths.tiles.append(sum(image.grid.tiles for image in row.layout.images))
         for facts in row.images:
-            lengths.media.extend(_file_key_and_size(facts))
+            lengths.media.extend(file_key_and_size(facts))
         lengths.frames.append(sum(image.width * image.height for image in row.layout.images if image.kind == "frame"))
 
 
@@ -371,38 +394,3 @@ def _place(entry: Entry, media: Sequence[MediaFacts]) -> object:
         except (ArithmeticError, ValueError):  # numbers of hundreds of digits
             return entry.boxes, entry.bbox_type, entry.image
     return entry.boxes, entry.bbox_type, entry.image
-
-
-def _file_key(facts: MediaFacts) -> int:
-    return _file_key_and_size(facts)[0]
-
-
-def _file_key_and_size(facts: MediaFacts) -> tuple[int, int]:
-    """Return a number for the file behind a reference, the same through whatever links, and its size in bytes."""
-    if facts.data is not None:
-        return hash(facts.data), len(facts.data)
-    if facts.file is None:
-        return 0, 0
-    try:
-        found = os.stat(facts.file)  # noqa: PTH116 - once per reference
-    except OSError:
-        return 0, 0
-    return hash((found.st_dev, found.st_ino)), found.st_size
-
-
-def _video_key(facts: MediaFacts) -> int:
-    if facts.file is None:
-        return 0
-    name = video_of(facts.file, is_video=facts.ref.kind == "video")
-    return 0 if name is None else hash(name)
-
-
-@lru_cache(maxsize=10_000)
-def _hash_file(file: str) -> bytes | None:
-    import hashlib
-
-    try:
-        with open(file, "rb") as stream:  # noqa: PTH123 - a path takes longer to make than to open
-            return hashlib.file_digest(stream, "sha256").digest()[:16]
-    except OSError:
-        return None

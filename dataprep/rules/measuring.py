@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from dataprep.catalog import MODEL_TYPES
 from dataprep.config import RowConfig
-from dataprep.encode import Encoder, Layout, VideoSize, lay_out, make_encoder
+from dataprep.encode import Encoder, make_encoder
 from dataprep.errors import ConfigError
+from dataprep.layouts import Layout, VideoSize, lay_out
 from dataprep.media.video import choose_frames
 from dataprep.quick_layouts import LayoutMaker
 from dataprep.rules.base import CheckedRow, RuleContext
@@ -15,6 +17,9 @@ from dataprep.rules.lengths.few_trained_tokens import SMALLEST_SHARE
 from dataprep.rules.spans import part_tokens
 from dataprep.templates import Text
 from dataprep.tokenization import CONTEXT_TOKEN, segment_texts
+
+if TYPE_CHECKING:
+    from dataprep.tokenization import IdArray
 
 
 def make_encoder_from(config: RowConfig) -> Encoder:
@@ -48,20 +53,25 @@ def measure(rows: Sequence[CheckedRow], encoder: Encoder, *, exif: str) -> None:
         exif: ``ignore`` or ``apply`` the EXIF orientation of images.
     """
     maker = LayoutMaker(encoder.settings)
-    layouts = [_lay_out(row, encoder, exif, maker) for row in rows]
+    layouts = [lay_out_row(row, encoder, exif, maker=maker) for row in rows]
     texts = [segment_texts(layout.parts) for layout in layouts]
     segments = iter(encoder.tokenizer.encode_many([text for group in texts for text in group]))
     for row, layout, group in zip(rows, layouts, texts, strict=True):
-        row.layout = layout
-        row.segments = [next(segments) for _ in group]
-        slots = layout.slot_tokens(encoder.settings.tiles.tokens_per_tile)
-        row.num_image_tokens = sum(slots)
-        row.part_tokens = part_tokens(layout.parts, list(map(len, row.segments)), slots)
-        bos = 0 if encoder.tokenizer.bos_id is None else 1
-        row.num_tokens = bos + sum(row.part_tokens)
+        set_layout(row, layout, [next(segments) for _ in group], encoder)
 
 
-QUIET_RULES = frozenset(("L601", "L602", "L603", "L604", "L605", "L606"))
+def set_layout(row: CheckedRow, layout: Layout, segments: list[IdArray], encoder: Encoder) -> None:
+    """Fill in a row's layout, the ids of its texts, and what they count."""
+    row.layout = layout
+    row.segments = segments
+    slots = layout.slot_tokens(encoder.settings.tiles.tokens_per_tile)
+    row.num_image_tokens = sum(slots)
+    row.part_tokens = part_tokens(layout.parts, list(map(len, segments)), slots)
+    bos = 0 if encoder.tokenizer.bos_id is None else 1
+    row.num_tokens = bos + sum(row.part_tokens)
+
+
+QUIET_RULES = frozenset(("L601", "L602", "L603", "L604", "L605", "L606", "L607"))
 """The rules of the level of tokens that :func:`is_quiet` stands for."""
 
 
@@ -69,6 +79,8 @@ def is_quiet(row: CheckedRow, context: RuleContext) -> bool:
     """Whether it is plain that no rule of lengths has anything to say about a measured row."""
     layout, limit = row.layout, context.max_length
     if layout is None or row.num_tokens is None or limit is None or row.num_tokens > limit:
+        return False
+    if row.shortening is not None:
         return False
     trained = 0
     for part, count in zip(layout.parts, row.part_tokens, strict=True):
@@ -80,9 +92,12 @@ def is_quiet(row: CheckedRow, context: RuleContext) -> bool:
     return trained > 0 and trained > SMALLEST_SHARE * row.num_tokens
 
 
-def _lay_out(row: CheckedRow, encoder: Encoder, exif: str, maker: LayoutMaker) -> Layout:
+def lay_out_row(
+    row: CheckedRow, encoder: Encoder, exif: str, *, maker: LayoutMaker | None = None, first_turn: int = 0
+) -> Layout:
+    """Return the rendering of a row that was taken up to the level of media; see :func:`dataprep.layouts.lay_out`."""
     sizes = [facts.image_size(exif=exif) for facts in row.images]
-    if not row.videos:
+    if maker is not None and not row.videos:
         return maker.make(row.checked_record, [size for size in sizes if size is not None])
     videos = [facts.video for facts in row.videos if facts.video is not None]
     count = encoder.settings.video_frames
@@ -92,4 +107,5 @@ def _lay_out(row: CheckedRow, encoder: Encoder, exif: str, maker: LayoutMaker) -
         encoder.settings,
         image_sizes=[size for size in sizes if size is not None],
         video_sizes=[VideoSize(v.width, v.height, chosen) for v, chosen in zip(videos, frames, strict=True)],
+        first_turn=first_turn,
     )

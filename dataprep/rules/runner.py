@@ -87,12 +87,13 @@ class RowChecker:
             plain: For each row, if given, what it is up to the level of media if no rule speaks about it there.
         """
         taken = plain or [None] * len(raws)
-        rows = [row or self._check_untokenized(raw) for raw, row in zip(raws, taken, strict=True)]
+        rows = [row or self.check_untokenized(raw) for raw, row in zip(raws, taken, strict=True)]
         if self._encoder is not None and Level.TOKENS in self.levels:
             from dataprep.rules.measuring import QUIET_RULES, is_quiet, measure
 
             sound = [row for row in rows if row.record is not None and not row.has_errors]
             measure(sound, self._encoder, exif=self.context.exif)
+            self._shorten(sound, self._encoder)
             may_be_quiet = all(code in QUIET_RULES for code, _ in self._rules[Level.TOKENS])
             for row in sound:
                 if not (may_be_quiet and is_quiet(row, self.context)):
@@ -103,7 +104,23 @@ class RowChecker:
             row.findings.sort(key=lambda finding: finding.severity.rank)
         return rows
 
-    def _check_untokenized(self, raw: RawRow) -> CheckedRow:
+    def _shorten(self, rows: Sequence[CheckedRow], encoder: Encoder) -> None:
+        """Make rows that are too long fit, if they shall and can; find out what would if they cannot."""
+        context, limit = self.context, self.context.max_length
+        long = [row for row in rows if limit is not None and row.num_tokens is not None and row.num_tokens > limit]
+        if not long or limit is None:
+            return
+        from dataprep.rules.shortening import POLICIES, remedies, shorten
+
+        for row in long:
+            policy, exif = context.truncation, context.exif
+            if policy in POLICIES and shorten(row, encoder, policy=policy, limit=limit, exif=exif):
+                continue
+            if context.finds_remedies:
+                row.remedies = remedies(row, encoder, limit=limit, exif=exif)
+
+    def check_untokenized(self, raw: RawRow) -> CheckedRow:
+        """Return a row checked up to the level of pixels, as far as this checker goes."""
         row = CheckedRow(raw)
         row.value, row.parse_problem = parse_row(raw)
         if row.value is not None and row.parse_problem is None:
@@ -158,12 +175,14 @@ class CheckerRecipe:
         levels: The rungs of the ladder that rows are taken to.
         rules: Which rules run.
         leaves_trail: Whether it is noted which media files were looked at.
+        declares_split: Whether rows are known to say which split they are of.
     """
 
     config: RowConfig
     levels: frozenset[Level]
     rules: RuleConfig = field(default_factory=RuleConfig)
     leaves_trail: bool = False
+    declares_split: bool = False
 
     def __call__(self) -> CheckerSet:
         """Load what all checkers share, above all the tokenizer."""
@@ -218,7 +237,8 @@ class CheckerSet:
             assert isinstance(config, LintConfig)
             codes = severities_for(self._recipe.rules, path)
             draws = config.contact_sheet is not None
-            self._wanted[path] = wanted_facts(codes, levels, has_val=bool(config.val), draws_boxes=draws)
+            has_val = bool(config.val) or self._recipe.declares_split
+            self._wanted[path] = wanted_facts(codes, levels, has_val=has_val, draws_boxes=draws)
             self._roots[path] = media_root_of(path, config)
         return FactCollector(self._wanted[path], root=self._roots[path])
 
@@ -244,6 +264,8 @@ class CheckerSet:
             special_text=config.special_text,
             missing_image_tag=config.missing_image_tag,
             max_length=config.max_length,
+            truncation=config.truncation,
+            finds_remedies=isinstance(config, LintConfig),
             video_frames=config.video_frames,
             special_tokens=self.encoder.tokenizer.control_tokens if self.encoder else (),
         )

@@ -11,6 +11,7 @@ from dataprep.rules.duplicates.answers_disagree import AnswersDisagree
 from dataprep.rules.duplicates.duplicate_row import DuplicateRow
 from dataprep.rules.duplicates.image_in_both_splits import ImageInBothSplits
 from dataprep.rules.duplicates.picture_in_both_splits import PictureInBothSplits
+from dataprep.rules.duplicates.row_bridges_splits import RowBridgesSplits
 from dataprep.rules.duplicates.row_in_both_splits import RowInBothSplits
 from dataprep.rules.duplicates.video_in_both_splits import VideoInBothSplits
 from dataprep.rules.grounding.bbox_type_unknown import BboxTypeUnknown
@@ -51,6 +52,7 @@ from dataprep.rules.images.url_not_allowed import UrlNotAllowed
 from dataprep.rules.lengths.context_token_in_text import ContextTokenInText
 from dataprep.rules.lengths.few_trained_tokens import FewTrainedTokens
 from dataprep.rules.lengths.no_trained_token import NoTrainedToken
+from dataprep.rules.lengths.sample_shortened import SampleShortened
 from dataprep.rules.lengths.sample_too_long import SampleTooLong
 from dataprep.rules.lengths.tile_budget_shrunk import TileBudgetShrunk
 from dataprep.rules.lengths.truncation_cuts_image import TruncationCutsImage
@@ -185,12 +187,14 @@ RULES: dict[str, type[AnyRule]] = {
     "D504": ImageInBothSplits,
     "D505": PictureInBothSplits,
     "D506": VideoInBothSplits,
+    "D507": RowBridgesSplits,
     "L601": SampleTooLong,
     "L602": ContextTokenInText,
     "L603": NoTrainedToken,
     "L604": FewTrainedTokens,
     "L605": TileBudgetShrunk,
     "L606": TruncationCutsImage,
+    "L607": SampleShortened,
     "C701": TextOnlyShare,
     "C702": AnswerRepeated,
     "C703": LabelsUnbalanced,

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from dataprep.errors import ShardFormatError, ShardHashError
 from dataprep.shards.format import batch_rows_of
+from dataprep.shards.storage import Place, RemotePath
 
 DAMAGE = (pa.ArrowException, OSError, ValueError, IndexError, OverflowError)
 """What reading a damaged file can raise inside pyarrow and numpy."""
 
 
-def check_size(path: Path, expected: int) -> None:
+def check_size(path: Place, expected: int) -> None:
     """Raise ShardFormatError unless the file exists with this size in bytes."""
     try:
         size = path.stat().st_size
@@ -32,7 +32,7 @@ def check_size(path: Path, expected: int) -> None:
         )
 
 
-def check_hash(path: Path, expected: str) -> None:
+def check_hash(path: Place, expected: str) -> None:
     """Raise ShardHashError unless the file's SHA-256 is this one."""
     try:
         with path.open("rb") as file:
@@ -64,7 +64,7 @@ def _has_null(array: pa.Array) -> bool:
 class ArrowTable:
     """One Arrow file of the format, memory-mapped when first used."""
 
-    def __init__(self, path: Path, schema: pa.Schema, num_rows: int) -> None:
+    def __init__(self, path: Place, schema: pa.Schema, num_rows: int) -> None:
         """Describe the file; nothing is opened yet.
 
         Args:
@@ -116,7 +116,7 @@ class ArrowTable:
         options = pa.ipc.IpcReadOptions(included_fields=[self._schema.get_field_index(name)], use_threads=False)
         try:
             self._open()  # which checks the schema
-            file = pa.ipc.open_file(pa.OSFile(str(self.path)), options=options)
+            file = pa.ipc.open_file(self._ranges() or pa.OSFile(str(self.path)), options=options)
             for number in range(self.num_batches):
                 yield self._sound(file, number).column(0)
         except DAMAGE as error:
@@ -139,12 +139,16 @@ class ArrowTable:
             yield batch
 
     def _open(self) -> Any:
-        file = pa.ipc.open_file(pa.memory_map(str(self.path)))
+        file = pa.ipc.open_file(self._ranges() or pa.memory_map(str(self.path)))
         if not file.schema.equals(self._schema):
             raise ValueError(f"the columns are {file.schema.to_string(show_schema_metadata=False)!r}")
         if file.num_record_batches != self.num_batches:
             raise ValueError(f"{file.num_record_batches} record batches, expected {self.num_batches}")
         return file
+
+    def _ranges(self) -> Any:
+        """Return the file of a store, which is read by ranges; None for one on a disk."""
+        return pa.PythonFile(self.path.open_ranges(), mode="r") if isinstance(self.path, RemotePath) else None
 
     def damaged(self, reason: object) -> ShardFormatError:
         """Build the error for a file that is not what the format says."""

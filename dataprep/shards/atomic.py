@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from dataprep.errors import ShardError
-
-TEMPORARY_SUFFIX = ".tmp"
+from dataprep.shards.storage import TEMPORARY_SUFFIX as TEMPORARY_SUFFIX
+from dataprep.shards.storage import Place, RemotePath
 
 
 class HashingFile:
@@ -55,11 +55,11 @@ class HashingFile:
 
 
 @contextlib.contextmanager
-def atomic_file(path: Path, *, is_durable: bool = True) -> Iterator[HashingFile]:
+def atomic_file(path: Place, *, is_durable: bool = True) -> Iterator[HashingFile]:
     """Open a file that appears under its name only when the block ends well.
 
     Args:
-        path: The final name; its folder must exist. An older file of that name is replaced.
+        path: The final name; its folder must exist, but for one in a store. An older file of that name is replaced.
         is_durable: Whether it must survive a loss of power from then on; that takes milliseconds.
 
     Yields:
@@ -67,7 +67,12 @@ def atomic_file(path: Path, *, is_durable: bool = True) -> Iterator[HashingFile]
 
     Raises:
         ShardError: When the system refuses to write, with the reason (a full disk, a quota, no permission).
+        StorageError: When a store refuses to.
     """
+    if isinstance(path, RemotePath):
+        with path.writing() as stream:
+            yield HashingFile(stream)
+        return
     temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
     try:
         with temporary.open("wb") as raw:

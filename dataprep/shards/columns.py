@@ -84,7 +84,9 @@ def numbers(array: pa.Array) -> NDArray[Any]:
         raise ValueError("a number is missing")
     # Not Array.to_numpy: that imports pandas where it is installed, half a second in every worker.
     dtype, buffer = _DTYPES[array.type.id], array.buffers()[1]
-    view: NDArray[Any] = np.frombuffer(buffer if len(array) else b"", dtype, count=len(array))
+    if not len(array):
+        return np.zeros(0, dtype)
+    view: NDArray[Any] = np.frombuffer(buffer, dtype, count=len(array), offset=array.offset * np.dtype(dtype).itemsize)
     return view
 
 

@@ -23,6 +23,7 @@ READABLE_VERSIONS = (1,)
 MANIFEST_NAME = "manifest.json"
 LEDGER_NAME = "ledger.arrow"
 REJECTS_NAME = "rejects.jsonl"
+REPAIRS_NAME = "repairs.jsonl"
 SHARD_NAME = re.compile(r"(samples|media)-[0-9]{5,}\.arrow(\.tmp)?")
 
 HASH_BYTES = 16
@@ -43,7 +44,8 @@ CONVERTED = "converted"
 REPAIRED = "repaired"
 REJECTED = "rejected"
 DUPLICATE = "duplicate"
-OUTCOMES = (CONVERTED, REPAIRED, REJECTED, DUPLICATE)
+UNSAMPLED = "unsampled"
+OUTCOMES = (CONVERTED, REPAIRED, REJECTED, DUPLICATE, UNSAMPLED)
 SAMPLE_OUTCOMES = (CONVERTED, REPAIRED)
 """The outcomes of rows that became a sample."""
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -17,8 +16,19 @@ import pyarrow.compute as pc
 
 from dataprep.errors import ConfigError, ShardError, ShardLedgerError
 from dataprep.shards.arrow_file import ArrowTable, check_hash, check_size
-from dataprep.shards.format import LEDGER_NAME, LEDGER_SCHEMA, OUTCOMES, REJECTED, REJECTS_NAME, SAMPLE_OUTCOMES
+from dataprep.shards.format import (
+    LEDGER_NAME,
+    LEDGER_SCHEMA,
+    OUTCOMES,
+    REJECTED,
+    REJECTS_NAME,
+    REPAIRED,
+    REPAIRS_NAME,
+    SAMPLE_OUTCOMES,
+    UNSAMPLED,
+)
 from dataprep.shards.manifest import Manifest, read_manifest
+from dataprep.shards.storage import Place, to_place
 from dataprep.shards.verify_ledger import check_totals
 
 
@@ -29,7 +39,7 @@ class SourceAccount:
     Attributes:
         path: The file, relative to the manifest's source root.
         rows: Rows that the ledger has of it.
-        outcomes: Rows by outcome; every outcome is there.
+        outcomes: Rows by outcome; every outcome is there, ``unsampled`` only where there are such rows.
         codes: Rows by (outcome, rule code); a row counts under each of its codes.
     """
 
@@ -55,8 +65,8 @@ class LedgerReport:
 
     @property
     def outcomes(self) -> dict[str, int]:
-        """Rows by outcome over all sources."""
-        return {outcome: sum(source.outcomes[outcome] for source in self.sources) for outcome in OUTCOMES}
+        """Rows by outcome over all sources; ``unsampled`` only where there are such rows."""
+        return _named({outcome: sum(s.outcomes.get(outcome, 0) for s in self.sources) for outcome in OUTCOMES})
 
     @property
     def codes(self) -> dict[tuple[str, str], int]:
@@ -80,7 +90,7 @@ class LedgerEntry:
         source_file: The data file, relative to the manifest's source root.
         source_line: 1-based line in it.
         row_hash: 16 bytes, of the canonical row.
-        outcome: ``converted``, ``repaired``, ``rejected`` or ``duplicate``.
+        outcome: ``converted``, ``repaired``, ``rejected``, ``duplicate`` or ``unsampled``.
         codes: Codes of the rules that found something.
         split: Split of the sample; empty where there is none.
         shard: Index of the samples shard; -1 where there is no sample.
@@ -99,7 +109,7 @@ class LedgerEntry:
     number: int
 
 
-def ledger(path: str | Path) -> LedgerReport:
+def ledger(path: str | Place) -> LedgerReport:
     """Count what became of every row, and check that the counts add up.
 
     Args:
@@ -111,7 +121,7 @@ def ledger(path: str | Path) -> LedgerReport:
     Raises:
         ShardError: If there is no manifest, or it cannot be read.
     """
-    directory = Path(path)
+    directory = to_place(path)
     manifest = read_manifest(directory)
     problems = check_totals(manifest)
     counts = _Counts()
@@ -125,10 +135,11 @@ def ledger(path: str | Path) -> LedgerReport:
     except ShardError as error:
         problems.append(_without_folder(error, directory))
     problems += _check_rejects(directory, manifest)
+    problems += _check_repairs(directory, manifest)
     return LedgerReport(manifest.ledger.rows_in, counts.sources(manifest), tuple(dict.fromkeys(problems)))
 
 
-def require_accounts(directory: Path) -> None:
+def require_accounts(directory: Place) -> None:
     """Refuse shards whose rows are not all accounted for: what training and evaluation ask first.
 
     Args:
@@ -147,12 +158,12 @@ def require_accounts(directory: Path) -> None:
         )
 
 
-def open_ledger(directory: Path, manifest: Manifest) -> ArrowTable:
+def open_ledger(directory: Place, manifest: Manifest) -> ArrowTable:
     """Return the ledger's file; nothing is read yet."""
     return ArrowTable(directory / LEDGER_NAME, LEDGER_SCHEMA, manifest.ledger.rows_in)
 
 
-def entries(path: str | Path, *, outcome: str | None = None, code: str | None = None) -> Iterator[LedgerEntry]:
+def entries(path: str | Place, *, outcome: str | None = None, code: str | None = None) -> Iterator[LedgerEntry]:
     """Yield the rows of the ledger in input order, those with an outcome or a code where asked.
 
     Args:
@@ -166,7 +177,7 @@ def entries(path: str | Path, *, outcome: str | None = None, code: str | None = 
     """
     if outcome is not None and outcome not in OUTCOMES:
         raise ConfigError(f"no outcome {outcome!r}; there are {', '.join(OUTCOMES)}")
-    directory = Path(path)
+    directory = to_place(path)
     table = open_ledger(directory, read_manifest(directory))
     first = 0
     for batch in table.checked_batches():
@@ -214,7 +225,7 @@ class _Counts:
         return tuple(self._source(name) for name in names)
 
     def _source(self, name: str) -> SourceAccount:
-        outcomes = {outcome: self._outcomes[name, outcome] for outcome in OUTCOMES}
+        outcomes = _named({outcome: self._outcomes[name, outcome] for outcome in OUTCOMES})
         codes = {(outcome, code): count for (file, outcome, code), count in self._codes.items() if file == name}
         rows = sum(count for (file, _), count in self._outcomes.items() if file == name)
         return SourceAccount(name, rows, outcomes, codes)
@@ -251,6 +262,11 @@ class _Counts:
         return problems
 
 
+def _named(outcomes: dict[str, int]) -> dict[str, int]:
+    # Most shards are made of all rows, and then there is nothing to say about a choice.
+    return {name: count for name, count in outcomes.items() if count or name != UNSAMPLED}
+
+
 def _count(counter: Counter[Any], table: pa.Table) -> None:
     names = table.column_names
     for row in table.group_by(names).aggregate([([], "count_all")]).to_pylist():
@@ -266,12 +282,12 @@ def _differences(counted: Counter[str], told: dict[str, int], sentence: str) -> 
     ]
 
 
-def _check_file(directory: Path, manifest: Manifest, name: str) -> None:
+def _check_file(directory: Place, manifest: Manifest, name: str) -> None:
     check_size(directory / name, manifest.files[name].bytes)
     check_hash(directory / name, manifest.files[name].sha256)
 
 
-def _check_rejects(directory: Path, manifest: Manifest) -> list[str]:
+def _check_rejects(directory: Place, manifest: Manifest) -> list[str]:
     try:
         _check_file(directory, manifest, REJECTS_NAME)
     except ShardError as error:
@@ -283,5 +299,19 @@ def _check_rejects(directory: Path, manifest: Manifest) -> list[str]:
     return [f"{REJECTS_NAME}: {lines:,} rows, {manifest.ledger.rejected:,} are {REJECTED}"]
 
 
-def _without_folder(error: ShardError, directory: Path) -> str:
+def _check_repairs(directory: Place, manifest: Manifest) -> list[str]:
+    if REPAIRS_NAME not in manifest.files:
+        return []
+    try:
+        _check_file(directory, manifest, REPAIRS_NAME)
+    except ShardError as error:
+        return [_without_folder(error, directory)]
+    with (directory / REPAIRS_NAME).open("rb") as file:
+        lines = sum(1 for _ in file)
+    if lines <= manifest.ledger.repaired:
+        return []
+    return [f"{REPAIRS_NAME}: {lines:,} rows, {manifest.ledger.repaired:,} are {REPAIRED}"]
+
+
+def _without_folder(error: ShardError, directory: Place) -> str:
     return str(error).removeprefix(f"{directory}/")

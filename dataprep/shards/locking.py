@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from dataprep.errors import ConfigError
+from dataprep.shards.storage import Place
 
 State = TypeVar("State")
 
@@ -28,7 +29,7 @@ _held_by_worker: list[int] = []
 
 
 @contextmanager
-def hold_folder(folder: Path, out: Path) -> Iterator[None]:
+def hold_folder(folder: Path, out: Place) -> Iterator[None]:
     """Hold the folder that the locks lie in for the duration of a run.
 
     Args:
@@ -48,7 +49,24 @@ def hold_folder(folder: Path, out: Path) -> Iterator[None]:
         os.close(run)
 
 
-def _wait_for_workers(folder: Path, out: Path) -> None:
+@contextmanager
+def hold_directory(directory: Path) -> Iterator[None]:
+    """Hold a finished shard directory while it is being replaced.
+
+    Raises:
+        ConfigError: If another run holds it, or has just replaced it.
+    """
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        is_held = _lock(descriptor, fcntl.LOCK_EX)
+        if not is_held or not os.path.samestat(os.fstat(descriptor), directory.stat()):
+            raise ConfigError(f"{directory} is being written by another run; wait for its end")
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _wait_for_workers(folder: Path, out: Place) -> None:
     workers = _open(folder / WORKER_LOCK)
     try:
         give_up_s = time.monotonic() + _LONGEST_WAIT_S
@@ -69,16 +87,22 @@ def build_in_worker(folder: Path, build: Callable[[], State]) -> State:
     """
     parent = multiprocessing.parent_process()
     if parent is not None and not _held_by_worker:
-        try:
-            descriptor = _open(folder / WORKER_LOCK)
-            fcntl.flock(descriptor, fcntl.LOCK_SH)
-        except OSError:
-            descriptor = -1  # the folder has gone, or its file system has no locks
+        descriptor = share_folder(folder)
         # Looked at while the lock is held: a run that is alive now keeps others out, and later the lock does.
         if not parent.is_alive():
             os._exit(1)
         _held_by_worker.append(descriptor)
     return build()
+
+
+def share_folder(folder: Path) -> int:
+    """Let the next run wait until this process has ended; returns the descriptor of the lock, -1 for none."""
+    try:
+        descriptor = _open(folder / WORKER_LOCK)
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+    except OSError:
+        return -1  # the folder has gone, or its file system has no locks
+    return descriptor
 
 
 def _open(path: Path) -> int:

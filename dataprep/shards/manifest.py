@@ -12,7 +12,6 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,20 +28,28 @@ from dataprep.shards.format import (
     MEDIA_MODES,
     READABLE_VERSIONS,
     REJECTS_NAME,
+    REPAIRS_NAME,
     SHARD_NAME,
 )
+from dataprep.shards.storage import Place
 from dataprep.shards.typed_json import OPTIONAL, JsonTypeError, from_object, to_object
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SourceEntry:
-    """One input file: path relative to the source root, SHA-256, size, number of rows, split it was given for."""
+    """One input file: path relative to the source root, SHA-256, size, number of rows, split it was given for.
+
+    ``rows`` counts a row as often as it was read. ``sample`` and ``weight`` say how many rows were asked for, where not
+    all of them once: a number, or a multiple of those that there are.
+    """
 
     path: str
     sha256: str
     bytes: int
     rows: int
     split: str
+    sample: int | None = field(default=None, metadata=OPTIONAL)
+    weight: float | None = field(default=None, metadata=OPTIONAL)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -143,6 +150,7 @@ class LedgerTotals:
     rejected: int
     duplicate: int
     by_code: dict[str, int]
+    unsampled: int = field(default=0, metadata=OPTIONAL)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -281,13 +289,13 @@ def _check_names(manifest: Manifest, place: str) -> None:
         problem = f"the media mode is {manifest.media_mode!r}, expected one of {', '.join(MEDIA_MODES)}"
     if manifest.loss_mask not in LOSS_MASKS:
         problem = f"the loss mask is {manifest.loss_mask!r}, expected one of {', '.join(LOSS_MASKS)}"
-    if set(manifest.files) != {LEDGER_NAME, REJECTS_NAME}:
+    if set(manifest.files) - {REPAIRS_NAME} != {LEDGER_NAME, REJECTS_NAME}:
         problem = f"files lists {sorted(manifest.files)}, expected {LEDGER_NAME} and {REJECTS_NAME}"
     if problem is not None:
         raise ShardFormatError(f"{place}: {problem}; convert the data again")
 
 
-def write_manifest(directory: Path, manifest: Manifest) -> None:
+def write_manifest(directory: Place, manifest: Manifest) -> None:
     """Write ``manifest.json`` atomically. Do it last: it declares the directory complete.
 
     Raises:
@@ -297,7 +305,7 @@ def write_manifest(directory: Path, manifest: Manifest) -> None:
         file.write(manifest.to_json().encode("utf-8"))
 
 
-def read_manifest(directory: Path) -> Manifest:
+def read_manifest(directory: Place) -> Manifest:
     """Read the manifest of a shard directory.
 
     Raises:
@@ -307,7 +315,7 @@ def read_manifest(directory: Path) -> Manifest:
     return Manifest.from_json(read_manifest_text(directory), str(path))
 
 
-def read_manifest_text(directory: Path) -> str:
+def read_manifest_text(directory: Place) -> str:
     """Return the text of ``manifest.json``.
 
     Raises:

@@ -27,10 +27,12 @@ from dataprep.shards.columns import MediaColumns, SampleColumns, numbers, tiles_
 from dataprep.shards.format import MEDIA_EMBED, MEDIA_SCHEMA, SAMPLES_SCHEMA, VIDEO_FORMATS
 from dataprep.shards.manifest import Manifest, MediaShard, SampleShard, read_manifest
 from dataprep.shards.samples import Media, Sample, SampleBox, SampleImage
+from dataprep.shards.storage import Place, to_place
 
 __all__ = ["Media", "Sample", "SampleBox", "SampleImage", "Shards", "open_shards"]
 
 _CACHED_BATCHES = 2048
+_CACHED_REMOTE_BATCHES = 16  # these lie in memory, 5 to 10 MB each
 _COLUMNS: dict[str, tuple[str, Callable[[pa.Array], NDArray[Any]]]] = {
     "length": ("length", numbers),
     "num_trained_tokens": ("num_trained_tokens", numbers),
@@ -40,11 +42,11 @@ _COLUMNS: dict[str, tuple[str, Callable[[pa.Array], NDArray[Any]]]] = {
 """By name: the column of the file that they are in, and how to get them from it."""
 
 
-def open_shards(path: str | Path, *, media_root: str | Path | None = None, check: bool = False) -> Shards:
+def open_shards(path: str | Place, *, media_root: str | Path | None = None, check: bool = False) -> Shards:
     """Open a shard directory for reading.
 
     Args:
-        path: The directory.
+        path: The directory, or its URI in a store.
         media_root: Folder that linked media lie under, instead of the manifest's; for shards that were moved.
         check: Also compare the SHA-256 of every file, which reads all of them.
 
@@ -55,8 +57,9 @@ def open_shards(path: str | Path, *, media_root: str | Path | None = None, check
         ShardVersionError: When the format version is not one that this release reads.
         ShardHashError: When the manifest, or with ``check`` a file, is not what was written.
         ShardFormatError: When there is no manifest, or a file is missing or has another size.
+        StorageError: When a store cannot be reached or refuses.
     """
-    directory = Path(path)
+    directory = to_place(path)
     manifest = read_manifest(directory)
     for name, entry in manifest.all_files().items():
         check_size(directory / name, entry.bytes)
@@ -85,7 +88,7 @@ class _Views(Generic[C]):
             except DAMAGE as error:
                 raise table.damaged(error) from error
             with self._lock:
-                if len(self._kept) >= _CACHED_BATCHES:
+                if len(self._kept) >= (_CACHED_BATCHES if isinstance(table.path, Path) else _CACHED_REMOTE_BATCHES):
                     del self._kept[next(iter(self._kept))]
                 self._kept[key] = columns
         return columns
@@ -105,11 +108,13 @@ class Shards:
         manifest: Its manifest.
     """
 
-    def __init__(self, directory: Path, manifest: Manifest, *, media_root: str | Path | None = None) -> None:
+    def __init__(self, directory: Place, manifest: Manifest, *, media_root: str | Path | None = None) -> None:
         """Take a checked manifest; use ``open_shards``."""
         self.directory = directory
         self.manifest = manifest
-        stored = None if manifest.media_root is None else directory / manifest.media_root
+        # Linked media lie on a disk, wherever the shards are.
+        base = directory if isinstance(directory, Path) else Path()
+        stored = None if manifest.media_root is None else base / manifest.media_root
         self._media_root = stored if media_root is None else Path(media_root)
         self._samples = self._tables(manifest.sample_shards, SAMPLES_SCHEMA)
         self._media = self._tables(manifest.media_shards, MEDIA_SCHEMA)

@@ -127,7 +127,7 @@ class LedgerRow:
         source_file: Path relative to the manifest's source root.
         source_line: 1-based line in it.
         row_hash: 16 bytes, of the canonical row.
-        outcome: ``converted``, ``repaired``, ``rejected`` or ``duplicate``.
+        outcome: ``converted``, ``repaired``, ``rejected``, ``duplicate`` or ``unsampled``.
         codes: Rule codes found on the row, each once.
         split: The sample's split; empty for a row that became none.
         shard: Index into the manifest's ``sample_shards``; -1 for a row that became no sample.

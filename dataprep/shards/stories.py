@@ -12,11 +12,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dataprep.errors import ConfigError, ShardFormatError
-from dataprep.shards.format import DUPLICATE, REJECTED, REJECTS_NAME, SAMPLE_OUTCOMES
+from dataprep.shards.format import DUPLICATE, REJECTED, REJECTS_NAME, REPAIRED, REPAIRS_NAME, SAMPLE_OUTCOMES
 from dataprep.shards.ledger import LedgerEntry, entries_of, open_ledger
 from dataprep.shards.manifest import Manifest
 from dataprep.shards.reader import Shards, open_shards
+from dataprep.shards.repairs import Repair, read_repairs
 from dataprep.shards.samples import Media, RejectFinding, Sample, SampleImage
+from dataprep.shards.storage import Place, to_place
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +27,13 @@ class RowStory:
 
     Attributes:
         entry: Its line of the ledger.
-        findings: Why it was rejected; empty for other outcomes.
+        findings: Why it was rejected, or what a repair did; empty for other outcomes.
         text: The rejected row as the file has it, undecodable bytes replaced; empty for other outcomes.
         shard_file: The samples file that has its sample; None where there is none.
         sample: The sample; None where there is none.
         media: Each image or frame of the sample with the media row behind it.
         kept: For a duplicate the entry of the equal row that became a sample, if there is one.
+        repair: What was done to a repaired row; None for other outcomes.
     """
 
     entry: LedgerEntry
@@ -40,9 +43,10 @@ class RowStory:
     sample: Sample | None = None
     media: tuple[tuple[SampleImage, Media], ...] = ()
     kept: LedgerEntry | None = None
+    repair: Repair | None = None
 
 
-def why(path: str | Path, place: str) -> tuple[RowStory, ...]:
+def why(path: str | Place, place: str) -> tuple[RowStory, ...]:
     """Tell what became of a row.
 
     Args:
@@ -56,7 +60,7 @@ def why(path: str | Path, place: str) -> tuple[RowStory, ...]:
         ConfigError: If there is no such file or row.
         ShardError: If the shards cannot be read or are damaged.
     """
-    directory = Path(path)
+    directory = to_place(path)
     shards = open_shards(directory)
     manifest = shards.manifest
     name, _, digits = place.rpartition(":")
@@ -90,7 +94,7 @@ def _list(names: Sequence[str]) -> str:
     return ", ".join(names[:5]) + (f" and {len(names) - 5:,} more" if len(names) > 5 else "")
 
 
-def _find_entries(directory: Path, manifest: Manifest, source: str, line: int) -> list[tuple[LedgerEntry, int]]:
+def _find_entries(directory: Place, manifest: Manifest, source: str, line: int) -> list[tuple[LedgerEntry, int]]:
     """Return the entries of a line, each with the number of rejected rows before it."""
     found = []
     first = rejected = 0
@@ -107,7 +111,7 @@ def _find_entries(directory: Path, manifest: Manifest, source: str, line: int) -
     return found
 
 
-def _nearest(directory: Path, manifest: Manifest, source: str, line: int) -> str:
+def _nearest(directory: Place, manifest: Manifest, source: str, line: int) -> str:
     """Say which rows of a source are nearest to a line that has none."""
     before, after = 0, 0
     for batch in open_ledger(directory, manifest).batches():
@@ -144,7 +148,18 @@ def _tell_sample(shards: Shards, entry: LedgerEntry) -> RowStory:
             f"{entry.source_file}:{entry.source_line}, as the ledger says; run 'dataprep verify'"
         )
     media = tuple((image, shards.media(image.media)) for image in sample.images)
-    return RowStory(entry, shard_file=listed[entry.shard].file, sample=sample, media=media)
+    repair = _find_repair(shards, entry)
+    findings = () if repair is None else (RejectFinding(repair.code, "", repair.message),)
+    file = listed[entry.shard].file
+    return RowStory(entry, findings, shard_file=file, sample=sample, media=media, repair=repair)
+
+
+def _find_repair(shards: Shards, entry: LedgerEntry) -> Repair | None:
+    if entry.outcome != REPAIRED or REPAIRS_NAME not in shards.manifest.files:
+        return None
+    place = (entry.source_file, entry.source_line, entry.row_hash.hex())
+    repairs = read_repairs(shards.directory / REPAIRS_NAME)
+    return next((r for r in repairs if (r.source_file, r.source_line, r.row_hash) == place), None)
 
 
 def _find_kept(shards: Shards, duplicate: LedgerEntry) -> LedgerEntry | None:
@@ -163,7 +178,7 @@ def _find_kept(shards: Shards, duplicate: LedgerEntry) -> LedgerEntry | None:
     return next(iter(beside or found), None)
 
 
-def _read_reject(directory: Path, entry: LedgerEntry, number: int) -> tuple[tuple[RejectFinding, ...], str]:
+def _read_reject(directory: Place, entry: LedgerEntry, number: int) -> tuple[tuple[RejectFinding, ...], str]:
     """Return findings and text of the rejected row with this number among all rejected rows."""
     line = next(_lines_from(directory / REJECTS_NAME, number), b"")
     try:
@@ -181,7 +196,7 @@ def _read_reject(directory: Path, entry: LedgerEntry, number: int) -> tuple[tupl
         ) from error
 
 
-def _lines_from(path: Path, number: int) -> Iterator[bytes]:
+def _lines_from(path: Place, number: int) -> Iterator[bytes]:
     with path.open("rb") as file:
         for index, line in enumerate(file):
             if index >= number:

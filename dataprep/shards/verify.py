@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 
 import jsonschema
 import numpy as np
+import pyarrow.compute as pc
 
 from dataprep.errors import ShardError
 from dataprep.shards.arrow_file import check_hash, check_size
-from dataprep.shards.format import LEDGER_NAME, MANIFEST_NAME, REJECTS_NAME, SHARD_NAME
+from dataprep.shards.format import LEDGER_NAME, MANIFEST_NAME, REJECTS_NAME, REPAIRED, REPAIRS_NAME, SHARD_NAME
 from dataprep.shards.manifest import FileEntry, Manifest, SplitTotals, length_stats, pretty_json, read_manifest_text
+from dataprep.shards.repairs import SHORTENED, check_repairs
+from dataprep.shards.storage import Place, to_place
 from dataprep.shards.verify_ledger import check_ledger, check_rejects, check_totals, read_ledger
 from dataprep.shards.verify_tables import SampleFacts, check_media, check_samples
 from schemas import load_schema
@@ -45,7 +47,7 @@ class VerifyReport:
         return not self.problems
 
 
-def verify(path: str | Path) -> VerifyReport:
+def verify(path: str | Place) -> VerifyReport:
     """Check every file, total, reference and invariant of a shard directory.
 
     Args:
@@ -54,7 +56,7 @@ def verify(path: str | Path) -> VerifyReport:
     Returns:
         The report; a damaged or incomplete directory is a finding in it, not an error.
     """
-    directory = Path(path)
+    directory = to_place(path)
     try:
         text = read_manifest_text(directory)
         manifest = Manifest.from_json(text)
@@ -117,16 +119,16 @@ def _split_totals(manifest: Manifest) -> dict[str, SplitTotals]:
     return totals | {name: empty for name in manifest.splits if name not in totals}
 
 
-def _stray_files(directory: Path, files: dict[str, FileEntry]) -> list[str]:
+def _stray_files(directory: Place, files: dict[str, FileEntry]) -> list[str]:
     names = sorted(entry.name for entry in directory.iterdir())
     return [
         f"{name}: looks like a shard, but the manifest does not list it; remove it or convert again"
         for name in names
-        if SHARD_NAME.fullmatch(name) and name not in files
+        if (SHARD_NAME.fullmatch(name) or name == REPAIRS_NAME) and name not in files
     ]
 
 
-def _check_accounts(directory: Path, manifest: Manifest, sound: set[str], facts: dict[int, SampleFacts]) -> list[str]:
+def _check_accounts(directory: Place, manifest: Manifest, sound: set[str], facts: dict[int, SampleFacts]) -> list[str]:
     """Check that every input row is accounted for, as far as the files are sound."""
     problems = check_totals(manifest)
     ledger = None
@@ -138,6 +140,11 @@ def _check_accounts(directory: Path, manifest: Manifest, sound: set[str], facts:
             problems.append(str(error).removeprefix(f"{directory}/"))
     if REJECTS_NAME in sound:
         problems += check_rejects(directory, manifest, ledger)
+    if REPAIRS_NAME in sound and ledger is not None:
+        repaired = ledger.filter(pc.equal(ledger.column("outcome"), REPAIRED))
+        rows = repaired.select(["source_file", "source_line", "row_hash", "codes"]).to_pylist()
+        shortened = [row for row in rows if SHORTENED in row["codes"]]
+        problems += check_repairs(directory, [(r["source_file"], r["source_line"], r["row_hash"]) for r in shortened])
     return problems
 
 

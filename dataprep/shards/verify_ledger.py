@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,12 +22,13 @@ from dataprep.shards.format import (
     SAMPLE_OUTCOMES,
 )
 from dataprep.shards.manifest import LedgerTotals, Manifest
+from dataprep.shards.storage import Place
 from dataprep.shards.verify_tables import PROVENANCE, SampleFacts
 
 _REJECT_MEMBERS = {"source_file", "source_line", "row_hash", "findings", "text"}
 
 
-def read_ledger(directory: Path, manifest: Manifest) -> pa.Table:
+def read_ledger(directory: Place, manifest: Manifest) -> pa.Table:
     """Read the ledger, every value checked.
 
     Raises:
@@ -60,7 +60,7 @@ def check_totals(manifest: Manifest) -> list[str]:
     """Check that the manifest's own numbers of rows add up; returns the problems."""
     ledger = manifest.ledger
     problems = []
-    outcomes = ledger.converted + ledger.repaired + ledger.rejected + ledger.duplicate
+    outcomes = ledger.converted + ledger.repaired + ledger.rejected + ledger.duplicate + ledger.unsampled
     if outcomes != ledger.rows_in:
         problems.append(f"the outcomes add up to {outcomes:,} rows, rows_in is {ledger.rows_in:,}")
     sources = sum(source.rows for source in manifest.sources)
@@ -83,6 +83,7 @@ def _totals(ledger: pa.Table) -> LedgerTotals:
         repaired=outcomes["repaired"],
         rejected=outcomes["rejected"],
         duplicate=outcomes["duplicate"],
+        unsampled=outcomes["unsampled"],
         by_code={pair["values"]: pair["counts"] for pair in pairs},
     )
 
@@ -133,7 +134,7 @@ def _check_shard_places(
     return problems
 
 
-def check_rejects(directory: Path, manifest: Manifest, ledger: pa.Table | None) -> list[str]:
+def check_rejects(directory: Place, manifest: Manifest, ledger: pa.Table | None) -> list[str]:
     """Check the rejects, against the rejected rows of the ledger in its order where there is one; returns problems."""
     problems = []
     seen = []

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,6 +28,7 @@ from dataprep.shards.format import (
     content_hash,
 )
 from dataprep.shards.manifest import Manifest, SampleShard
+from dataprep.shards.storage import Place
 
 PROVENANCE = ("source_file", "source_line", "row_hash", "split")
 _SHOWN_ROWS = 3
@@ -72,7 +72,7 @@ def _row_list(rows: list[int], count: int) -> str:
     return shown if count == len(rows) else f"{shown} and {count - len(rows):,} more"
 
 
-def check_samples(directory: Path, manifest: Manifest, sound: set[str]) -> tuple[dict[int, SampleFacts], list[str]]:
+def check_samples(directory: Place, manifest: Manifest, sound: set[str]) -> tuple[dict[int, SampleFacts], list[str]]:
     """Check the samples shards whose bytes are sound.
 
     Args:
@@ -97,7 +97,7 @@ def check_samples(directory: Path, manifest: Manifest, sound: set[str]) -> tuple
 
 
 def _check_sample_shard(
-    directory: Path, manifest: Manifest, shard: SampleShard, num_media: int
+    directory: Place, manifest: Manifest, shard: SampleShard, num_media: int
 ) -> tuple[SampleFacts, list[str]]:
     table = ArrowTable(directory / shard.file, SAMPLES_SCHEMA, shard.rows)
     broken = BrokenRules(shard.file)
@@ -222,7 +222,7 @@ def _box_rules(view: _SampleBatch) -> Iterator[Rule]:
     yield "a box has a coordinate that is not a number", boxes.any_in_row(~np.isfinite(corners).all(axis=0))
 
 
-def check_media(directory: Path, manifest: Manifest, sound: set[str]) -> list[str]:
+def check_media(directory: Place, manifest: Manifest, sound: set[str]) -> list[str]:
     """Check the media shards whose bytes are sound, and that no content is stored twice; returns the problems."""
     problems: list[str] = []
     hashes = []

@@ -11,7 +11,6 @@ import base64
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,6 +28,7 @@ from dataprep.shards.format import (
     batch_rows_of,
 )
 from dataprep.shards.samples import LedgerRow, Media, Reject, Sample
+from dataprep.shards.storage import Place
 
 # One setting for every machine: IPC metadata version 5, no compression, and no threads that could reorder.
 _IPC_OPTIONS = pa.ipc.IpcWriteOptions(metadata_version=pa.ipc.MetadataVersion.V5, compression=None, use_threads=False)
@@ -52,7 +52,7 @@ class ShardFile:
 
 
 def write_arrow(
-    path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch], *, is_durable: bool = True
+    path: Place, schema: pa.Schema, batches: Iterable[pa.RecordBatch], *, is_durable: bool = True
 ) -> ShardFile:
     """Write one Arrow file atomically.
 
@@ -80,7 +80,7 @@ def write_arrow(
         return ShardFile(file=path.name, rows=rows, bytes=file.bytes_written, sha256=file.sha256)
 
 
-def regroup(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def regroup(path: Place, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Yield the rows of batches in batches of the format's size, the last one excepted.
 
     Raises:
@@ -102,7 +102,7 @@ def regroup(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) ->
         yield _one_batch(pa.Table.from_batches(pending, schema))
 
 
-def _check_batch(path: Path, schema: pa.Schema, batch: pa.RecordBatch) -> None:
+def _check_batch(path: Place, schema: pa.Schema, batch: pa.RecordBatch) -> None:
     problem = None
     if not batch.schema.equals(schema):
         problem = f"a batch has the columns {batch.schema.to_string(show_schema_metadata=False)!r}"
@@ -217,7 +217,7 @@ def _fields(row: Any) -> dict[str, object]:
     return {name: getattr(row, name) for name in row.__slots__}
 
 
-def write_rejects(path: Path, rejects: Iterable[Reject], *, is_durable: bool = True) -> ShardFile:
+def write_rejects(path: Place, rejects: Iterable[Reject], *, is_durable: bool = True) -> ShardFile:
     """Write the rejected rows, one JSON object a line, atomically.
 
     Args:

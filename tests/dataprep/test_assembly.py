@@ -8,7 +8,7 @@ import pytest
 
 from dataprep.assembly import AssemblyState, MediaTask, plan_shards, write_media_shard
 from dataprep.errors import SourceError
-from dataprep.planning import Part, SplitCounts
+from dataprep.parts import Part, SplitCounts
 from dataprep.shards.format import MEDIA_SCHEMA, content_hash
 from dataprep.shards.samples import Media
 from dataprep.shards.writer import media_batch, write_arrow

@@ -84,10 +84,24 @@ def test_a_split_must_be_name_and_share(split: str) -> None:
 
 
 def test_a_split_is_read() -> None:
-    assert ConvertConfig(split="val=0.25").parse_split() == ("val", 0.25)
-    assert ConvertConfig().parse_split() is None
+    assert ConvertConfig(split="val=0.25").parse_splits() == (("val", 0.25),)
+    assert ConvertConfig(split=("val=0.25", "test=0.5")).parse_splits() == (("val", 0.25), ("test", 0.5))
+    assert ConvertConfig().parse_splits() == ()
+
+
+@pytest.mark.parametrize(
+    ("splits", "says"), [(("val=0.1", "val=0.2"), "val twice"), (("val=0.5", "test=0.5"), "up to 1")]
+)
+def test_splits_must_leave_something_and_differ(splits: tuple[str, ...], says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        ConvertConfig(split=splits)
 
 
 def test_configs_are_frozen() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         LintConfig().jobs = 2  # type: ignore[misc]
+
+
+def test_split_like_needs_a_split() -> None:
+    with pytest.raises(ConfigError, match="add the --split"):
+        ConvertConfig(split_like=Path("shards"))

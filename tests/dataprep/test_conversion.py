@@ -177,7 +177,7 @@ def test_progress_counts_every_stage_to_its_end(tmp_path: Path) -> None:
         seen[stage] = (done, total)
 
     convert([write_varied(tmp_path)], tmp_path / "out", make_options(**SKIP), progress=progress)
-    assert list(seen) == ["rows", "media shards", "sample shards"]
+    assert list(seen) == ["media for the split", "rows", "media shards", "sample shards"]
     assert all(done == total for done, total in seen.values())
 
 

@@ -145,7 +145,7 @@ def test_undecodable_frames_are_a_finding(tmp_path: Path, monkeypatch: pytest.Mo
     def fail(path: Path, indices: list[int], *, timeout_s: float) -> None:
         raise MediaError(str(path), "damaged-data", "frame 3 cannot be decoded")
 
-    monkeypatch.setattr("dataprep.planning.decode_frames", fail)
+    monkeypatch.setattr("dataprep.media_placing.decode_frames", fail)
     rows = [{"query": "<video>What?", "response": "A dot.", "videos": ["v30.mp4"]}, text_row(1)]
     source = write_rows(tmp_path / "rows.jsonl", rows)
     options = make_options(media_root=GOLDENS / "videos", on_bad="skip", max_bad_ratio=0.5)
@@ -211,3 +211,34 @@ def test_a_file_named_twice_is_an_error(tmp_path: Path, where: str, monkeypatch:
     with pytest.raises(ConfigError, match=r"a\.jsonl is named twice; name each data file once"):
         convert(paths, "out", make_options(val=val))
     assert not (tmp_path / "out").exists()
+
+
+def test_a_row_says_its_split_itself(tmp_path: Path) -> None:
+    rows = [text_row(number) | {"split": name} for number, name in enumerate(["val", "train", "held-out", None])]
+    source = write_rows(tmp_path / "rows.jsonl", rows)
+    val = write_rows(tmp_path / "val.jsonl", [text_row(9), text_row(10) | {"split": "train"}])
+    manifest = convert([source], tmp_path / "out", make_options(val=(val,)))
+    splits = [row["split"] for row in read_ledger(tmp_path / "out")]
+    assert splits == ["val", "train", "held-out", "train", "val", "train"]
+    assert {name: totals.rows for name, totals in manifest.splits.items()} == {"train": 3, "val": 2, "held-out": 1}
+    assert verify(tmp_path / "out").ok
+    plain = write_rows(tmp_path / "plain.jsonl", [text_row(number) for number in range(4)])
+    convert([plain], tmp_path / "plain", make_options())
+    ids = {sample.source_line: sample.input_ids.tolist() for sample in open_shards(tmp_path / "out")
+           if sample.source_file == "rows.jsonl"}  # fmt: skip
+    assert ids == {sample.source_line: sample.input_ids.tolist() for sample in open_shards(tmp_path / "plain")}
+
+
+def test_a_row_that_bridges_splits_is_rejected(tmp_path: Path) -> None:
+    rows = []
+    for number in range(40):
+        write_png(tmp_path / f"{number}.png", (number, 2 * number, 99))
+        rows.append(image_row(f"{number}.png"))
+    source = write_rows(tmp_path / "rows.jsonl", [*rows, image_row(*(f"{number}.png" for number in range(40)))])
+    options = make_options(split="val=0.4", on_bad="skip", max_length=100_000)
+    convert([source], tmp_path / "out", options)
+    *_, last = read_ledger(tmp_path / "out")
+    assert (last["outcome"], last["codes"]) == ("rejected", ["D507", "L604"])
+    (reject,) = read_rejects(tmp_path / "out")
+    assert reject["findings"][0]["message"].startswith("its media are in the splits train and val")
+    assert verify(tmp_path / "out").ok

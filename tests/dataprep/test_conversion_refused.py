@@ -13,7 +13,7 @@ import pytest
 from dataprep import convert, open_shards, verify
 from dataprep.conversion import BadRowsError, _refuse_bad_rows
 from dataprep.errors import ConfigError, ShardError, SourceError
-from dataprep.planning import Part
+from dataprep.parts import Part
 from dataprep.shards.atomic import HashingFile
 from tests.dataprep.conversions import (
     GOLDENS,

@@ -14,7 +14,7 @@ import pytest
 from dataprep import convert, open_shards, verify
 from dataprep.conversion import PARTS_FOLDER
 from dataprep.errors import ShardError
-from dataprep.planning import Planner
+from dataprep.planner import Planner
 from dataprep.rules.base import CheckedRow
 from dataprep.sources import RawRow
 from tests.dataprep.conversions import (

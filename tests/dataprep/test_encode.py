@@ -10,19 +10,11 @@ import numpy as np
 import pytest
 
 from dataprep.catalog import get_model_type
-from dataprep.encode import (
-    Encoder,
-    EncodeSettings,
-    Layout,
-    PlacedBox,
-    VideoSize,
-    add_missing_tags,
-    lay_out,
-    make_encoder,
-)
+from dataprep.encode import Encoder, make_encoder
 from dataprep.errors import ConfigError
 from dataprep.findings import Location
 from dataprep.formats.reading import read_record
+from dataprep.layouts import EncodeSettings, Layout, PlacedBox, VideoSize, add_missing_tags, lay_out
 from dataprep.records import Record, Turn
 from dataprep.templates import IGNORE_INDEX, Slot, Text
 from dataprep.tiling import ImageSize

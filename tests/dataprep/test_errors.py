@@ -8,14 +8,14 @@ import pickle
 import pytest
 
 from dataprep import errors
-from dataprep.errors import DataprepError, MediaError, RuleCrash
+from dataprep.errors import ContractError, DataprepError, MediaError, RuleCrash
 
 CLASSES = [cls for _, cls in inspect.getmembers(errors, inspect.isclass) if issubclass(cls, DataprepError)]
 
 
 def make(cls: type[DataprepError]) -> DataprepError:
-    count = {MediaError: 3, RuleCrash: 2}.get(cls, 1)
-    return cls(*["a", "b", "c"][:count])
+    count = {ContractError: 4, MediaError: 3, RuleCrash: 2}.get(cls, 1)
+    return cls(*["a", "b", "c", "d"][:count])
 
 
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
@@ -28,7 +28,7 @@ def test_survives_pickling(cls: type[DataprepError]) -> None:
 
 
 def test_there_is_one_base() -> None:
-    assert len(CLASSES) == 10
+    assert len(CLASSES) == 13
     assert all(issubclass(cls, DataprepError) for cls in CLASSES)
     assert not issubclass(DataprepError, ValueError | OSError)
 

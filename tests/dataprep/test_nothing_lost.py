@@ -145,7 +145,7 @@ def test_a_source_edited_before_its_rows_are_taken(
 ) -> None:
     """Splits are drawn in a pass of their own: the rows of the second pass must be those of the first."""
     source = Path(write_rows(tmp_path / "rows.jsonl", [text_row(number) for number in range(9)]))
-    draw = dataprep.conversion._draw
+    draw = dataprep.conversion.draw
 
     def draw_and_edit(*arguments: Any) -> Any:
         drawn = draw(*arguments)
@@ -153,7 +153,7 @@ def test_a_source_edited_before_its_rows_are_taken(
         return drawn
 
     with monkeypatch.context() as patch:
-        patch.setattr("dataprep.conversion._draw", draw_and_edit)
+        patch.setattr("dataprep.conversion.draw", draw_and_edit)
         with pytest.raises(SourceError, match=r"rows\.jsonl changed while it was read; run the command again"):
             convert([str(source)], tmp_path / "out", make_options(split=split))
     assert not (tmp_path / "out" / "manifest.json").exists()

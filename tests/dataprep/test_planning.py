@@ -11,7 +11,8 @@ import pytest
 
 from dataprep.blocks import cut_chunks
 from dataprep.parts import Chunk, Part, SplitCounts
-from dataprep.planning import Planner, PlanRecipe, plan_chunk
+from dataprep.planner import Planner, PlanRecipe
+from dataprep.planning import plan_chunk
 from dataprep.rules.base import CheckedRow
 from dataprep.sources import RawRow, read_rows
 from tests.dataprep.conversions import GOLDENS, image_row, make_options, read_table, text_row, write_png, write_rows
@@ -141,8 +142,8 @@ def test_a_part_half_replaced_is_not_taken_for_the_old_one(tmp_path: Path, monke
 
     with monkeypatch.context() as patch:
         # A run with other options is stopped when the samples are written and the media are not.
-        patch.setattr("dataprep.planning.media_batch", fail)
-        patch.setattr("dataprep.planning.write_rejects", fail)
+        patch.setattr("dataprep.part_builder.media_batch", fail)
+        patch.setattr("dataprep.part_builder.write_rejects", fail)
         with pytest.raises(KeyboardInterrupt):
             plan(source, tmp_path / "parts", system="Be brief.")
     plan(source, tmp_path / "parts")

@@ -10,9 +10,9 @@ import pytest
 
 from dataprep import quick_layouts
 from dataprep.catalog import MODEL_TYPES, get_model_type
-from dataprep.encode import EncodeSettings, lay_out
 from dataprep.findings import Location
 from dataprep.formats.reading import read_record
+from dataprep.layouts import EncodeSettings, lay_out
 from dataprep.quick_layouts import LayoutMaker
 from dataprep.records import Record
 from dataprep.tiling import ImageSize

@@ -251,3 +251,19 @@ def test_real_rows_give_what_conversion_gives(real: Path, real_rows: Path, tmp_p
     assert read_files(tmp_path / "b") == read_files(tmp_path / "c")
     assert manifest.ledger.converted > 3000
     assert manifest.ledger.repaired > 0
+
+
+@pytest.mark.parametrize(
+    ("suffix", "changes", "reason"),
+    [
+        ("#2", {}, "hold some rows of a data file"),
+        ("", {"truncation": "drop-turns"}, "may hold rows that were made short"),
+    ],
+)
+def test_shards_of_drawn_or_shortened_rows_are_refused(
+    folder: Path, tmp_path: Path, suffix: str, changes: dict[str, str], reason: str
+) -> None:
+    convert([str(folder / "rows.jsonl") + suffix], tmp_path / "shards", make_options(**SKIP, **changes))
+    with pytest.raises(ConfigError, match=rf"{reason}.*; convert the data again"):
+        retemplate(tmp_path / "shards", tmp_path / "out", for_model())
+    assert not (tmp_path / "out").exists()

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dataprep.encode import Layout, PlacedImage
+from dataprep.layouts import Layout, PlacedImage
 from dataprep.templates import IGNORE_INDEX, TEMPLATES, Part, Slot, Text, render
 from dataprep.tiling import TileGrid
 from dataprep.token_columns import expand_runs, join_rows

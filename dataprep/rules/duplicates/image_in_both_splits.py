@@ -14,7 +14,8 @@ class ImageInBothSplits(CorpusRule):
 
     ## What it does
     Reports each file that rows of a `--val` file and training rows both use, through whatever path or link. At
-    level 3 copies of a file count too: the bytes are compared.
+    level 3 copies of a file count too: the bytes are compared. A row's own `split` counts before the file it stands
+    in. Without `--val`, only rows that have a `split` are held against each other.
     ## Why it matters
     What the model has seen in training says little about what it has not, even if the question is another one.
     ## Example
@@ -33,7 +34,7 @@ class ImageInBothSplits(CorpusRule):
 
     def check_corpus(self, corpus: Corpus, context: RuleContext) -> Iterator[CorpusProblem]:
         """Yield what is wrong with the rows as a whole."""
-        if not corpus.val_paths:
+        if not corpus.has_split:
             return
         from dataprep.leakage import matches, side_of
 

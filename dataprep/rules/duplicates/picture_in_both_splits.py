@@ -14,7 +14,8 @@ class PictureInBothSplits(CorpusRule):
 
     ## What it does
     Reports images of `--val` files whose perceptual hash differs in at most 6 of 64 bits from that of a training
-    image with other bytes. Pictures of one colour are left out.
+    image with other bytes. Pictures of one colour are left out. A row's own `split` counts as for
+    image-in-both-splits.
     ## Why it matters
     A copy in another size or quality leaks as much as the file itself, and no comparison of bytes sees it.
     ## Example
@@ -33,7 +34,7 @@ class PictureInBothSplits(CorpusRule):
 
     def check_corpus(self, corpus: Corpus, context: RuleContext) -> Iterator[CorpusProblem]:
         """Yield what is wrong with the rows as a whole."""
-        if not corpus.val_paths:
+        if not corpus.has_split:
             return
         from dataprep.leakage import MOST_DISTANT, matches, near_matches, side_of
 

@@ -13,7 +13,8 @@ class RowInBothSplits(CorpusRule):
     """Validation row that is trained on.
 
     ## What it does
-    Reports every row of a `--val` file that also stands in a training file.
+    Reports every row of a `--val` file that also stands in a training file. A row's own `split` counts before the file
+    it stands in; every split but `train` is held against it.
     ## Why it matters
     Validation then measures memory, not what was learnt.
     ## Example
@@ -32,7 +33,7 @@ class RowInBothSplits(CorpusRule):
 
     def check_corpus(self, corpus: Corpus, context: RuleContext) -> Iterator[CorpusProblem]:
         """Yield what is wrong with the rows as a whole."""
-        if not corpus.val_paths:
+        if not corpus.has_split:
             return
         from dataprep.leakage import matches, side_of
 

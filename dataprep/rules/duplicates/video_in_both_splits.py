@@ -16,6 +16,7 @@ class VideoInBothSplits(CorpusRule):
     Reports images of `--val` files that are frames of a video which training rows use too, as a video or as other
     frames, and videos of which frames are trained on. Names tell: `clip7/frame_0001.jpg`, `clip7_frame12.png`,
     `clip7.mp4/0001.jpg`, `clip7_mp4-12_jpg.rf.4ac1.jpg`. Reported once per video and data file.
+    A row's own `split` counts as for image-in-both-splits.
     ## Why it matters
     Frames of one video are nearly one picture: validation on them measures memory.
     ## Example
@@ -34,7 +35,7 @@ class VideoInBothSplits(CorpusRule):
 
     def check_corpus(self, corpus: Corpus, context: RuleContext) -> Iterator[CorpusProblem]:
         """Yield what is wrong with the rows as a whole."""
-        if not corpus.val_paths:
+        if not corpus.has_split:
             return
         from dataprep.leakage import matches, side_of
 

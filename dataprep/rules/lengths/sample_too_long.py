@@ -20,9 +20,9 @@ class SampleTooLong(Rule):
     ## Example
     a row of 3,411 tokens with `--max-length 2048`
     ## Use instead
-    Raise --max-length, lower --max-num, or split the row.
+    Raise --max-length, lower --max-num, or split the row. The help says what each `--truncation` would do.
     ## Options
-    None.
+    `--truncation drop-turns` or `fewer-tiles` makes rows fit where they can; `error` lets none through.
     ## Source
     The reference, ms-swift 2.6.1; docs/data.md
     """
@@ -37,4 +37,8 @@ class SampleTooLong(Rule):
             text = row.num_tokens - row.num_image_tokens
             share = f"{text} text, {row.num_image_tokens} image"
             message = f"{row.num_tokens} tokens, {row.num_tokens - limit} over --max-length {limit} ({share})"
-            yield Problem(message=message, help="raise --max-length, lower --max-num or split the row")
+            step = "raise --max-length, lower --max-num or split the row"
+            ways = [f"--truncation {way.policy}: {way.after} tokens with {way.in_words}" for way in row.remedies]
+            if context.finds_remedies:
+                step += f"; {'; '.join(ways) or 'no --truncation makes it fit'}"
+            yield Problem(message=message, help=step)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dataprep.encode import add_missing_tags
 from dataprep.findings import Fix, Problem, Severity
+from dataprep.layouts import add_missing_tags
 from dataprep.rules.base import CheckedRow, Level, Rule, RuleContext
 from dataprep.rules.fixes import set_value, text_at
 from dataprep.tags import IMAGE, VIDEO, count_tag

@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataprep import convert, lint
-from dataprep.encode import Encoder, lay_out, make_encoder
+from dataprep.encode import Encoder, make_encoder
 from dataprep.findings import Location
 from dataprep.formats.reading import read_record
+from dataprep.layouts import lay_out
 from dataprep.tiling import ImageSize
 from tests.dataprep.conversions import TOKENIZER, make_options, read_table, write_png, write_rows
 

@@ -161,7 +161,7 @@ def test_the_ledger_says_so_where_decord_opens_a_video_and_fails_later(
     def decode(path: Path, indices: list[int], *, timeout_s: float) -> Decoded:
         return Decoded(video.read_frames(path, indices), PYAV)
 
-    monkeypatch.setattr("dataprep.planning.decode_frames", decode)
+    monkeypatch.setattr("dataprep.media_placing.decode_frames", decode)
     assert "V357" in second_reader_codes(tmp_path, "a.mp4")
 
 

@@ -214,3 +214,35 @@ def test_d505_sees_a_picture_in_another_size_and_encoding(goldens: Path, tmp_pat
     findings = find("D505", train, val, level=3)
     assert [finding.location for finding in findings] == [Location(val, 1)]
     assert not find("D504", train, val, level=3)
+
+
+def test_declared_splits_are_held_against_each_other(tmp_path: Path) -> None:
+    for number in range(3):
+        Image.new("RGB", (40, 30), (90 * number, 20, 20)).save(tmp_path / f"{number}.png")
+    row = {"query": "<image>What?", "response": "A colour.", "images": ["0.png"]}
+    others = [{"query": f"Number {number}?", "response": f"It is {number}."} for number in range(3)]
+    rows = [
+        row | {"split": "train"},
+        others[0] | {"split": "train"},
+        others[0] | {"split": "test"},
+        row | {"split": "val", "query": "<image>And this?"},
+        others[1] | {"split": "val"},
+        others[1] | {"split": "val"},
+        others[2],
+        row | {"images": ["1.png"]},
+        row | {"images": ["1.png"], "split": "val"},
+    ]
+    source = tmp_path / "rows.jsonl"
+    for count, expected in ((len(rows), {("D503", 3), ("D504", 4), ("D501", 6), ("D503", 9), ("D504", 9)}), (2, set())):
+        source.write_text("".join(json.dumps(row) + "\n" for row in rows[:count]), encoding="utf-8")
+        report = lint([str(source)], LintConfig())
+        assert {(f.code, f.location.line) for f in report.findings if f.code.startswith("D50")} == expected
+
+
+def test_rows_of_a_val_file_may_say_otherwise(tmp_path: Path) -> None:
+    row = {"query": "What?", "response": "That."}
+    (tmp_path / "train.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
+    for split, expected in (("val", ["D503"]), ("train", ["D501"])):
+        (tmp_path / "val.jsonl").write_text(json.dumps(row | {"split": split}) + "\n", encoding="utf-8")
+        report = lint([str(tmp_path / "train.jsonl")], LintConfig(val=(str(tmp_path / "val.jsonl"),)))
+        assert [f.code for f in report.findings if f.code.startswith("D5")] == expected
