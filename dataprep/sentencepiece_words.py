@@ -97,7 +97,7 @@ def _make_stretch_encoder(original: OriginalCode, model: SentencePieceModel) -> 
     def encode_all(stretches: list[str]) -> list[bytes]:
         found = [added.get(stretch.rstrip()) for stretch in stretches]
         texts = [stretch for stretch, known in zip(stretches, found, strict=True) if known is None]
-        rest = iter(model.processor.encode(texts))
+        rest = iter(model.processor.encode(texts, num_threads=1))
         return [array("i", next(rest)).tobytes() if known is None else known for known in found]
 
     return PieceEncoder(_ids_of(original), encode_all, _make_split(original))
@@ -164,7 +164,7 @@ class _Words:
         return found
 
     def _encode(self, words: list[str]) -> list[bytes]:
-        return [array("i", ids).tobytes() for ids in self._processor.encode(words)]
+        return [array("i", ids).tobytes() for ids in self._processor.encode(words, num_threads=1)]
 
 
 def agrees(encode_many: EncodeMany, original: OriginalCode) -> bool:
