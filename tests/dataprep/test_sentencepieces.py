@@ -21,6 +21,7 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers
 from dataprep import sentencepiece_words
 from dataprep.added_tokens import TokenFiles
 from dataprep.errors import ConfigError
+from dataprep.fingerprints import describe_tokenizer
 from dataprep.sentencepiece_model import SPACE, SentencePieceModel
 from dataprep.sentencepiece_words import MORE_PROBES
 from dataprep.sentencepieces import SentencePieceEngine
@@ -406,3 +407,13 @@ def test_a_fast_file_beside_the_model_with_other_ids_is_not_taken(copy: Path, ca
     assert "tokenizer.json gives other ids than the original tokenizer.model beside it" in caplog.text
     for row in read_rows("internlm2-sp-noprefix"):
         assert tokenizer.encode(row["text"]) == row["ids"]
+
+
+def test_a_manifest_keeps_what_differs_between_two_models() -> None:
+    left, right = (describe_tokenizer(load_tokenizer(FIXTURES / name), "x") for name in NAMES[:2])
+    assert left.added_tokens == right.added_tokens
+    assert left.added_tokens["<IMG_CONTEXT>"] == 1208
+    assert (left.vocab_size, left.rest, left.merges) == (right.vocab_size, right.rest, right.merges)
+    assert left.vocabulary != right.vocabulary
+    llama = [describe_tokenizer(load_tokenizer(FIXTURES / name), "x") for name in NAMES[2:]]
+    assert len({facts.rest for facts in [left, *llama]}) == 3
