@@ -38,7 +38,10 @@ class UseFlashAttn(StrEnum):
         return {"true": True, "false": False}.get(self.value)
 
 
-ModelDir = Annotated[Path, typer.Option("--model", help="Folder of the model and its tokenizer, transformers layout.")]
+ModelDir = Annotated[
+    Path,
+    typer.Option("--model", help="Folder of the model and its tokenizer, in the original or the transformers layout."),
+]
 Adapter = Annotated[Path | None, typer.Option(help="Folder of a trained adapter: the --out of a LoRA run.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 Dtype = Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")]
