@@ -89,7 +89,7 @@ def answer_question(question: Question, options: InferOptions) -> dict[str, Any]
     prompt = Prompt(encoder.encode([layout])[0].input_ids, _tiles(layout, pictures, frames, encoder))
     model = load_model(options.model_dir, options.model, adapter=options.adapter)
     settings = GenerationSettings(stop_ids=_stop_ids(encoder), max_new_tokens=options.max_new_tokens)
-    response = encoder.tokenizer.decode(generate(model, [prompt], settings)[0])
+    response = encoder.tokenizer.plain_text(generate(model, [prompt], settings)[0])
     codec: BoxCodec = encoder.settings.codec
     return {"query": question.query, "response": response, "boxes": [list(box) for box in codec.parse_boxes(response)]}
 
