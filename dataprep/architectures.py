@@ -100,6 +100,37 @@ class Architecture:
         return self.vision.num_parameters + 2 * wide + (wide + 1) * h + (h + 1) * h + self.language.num_parameters
 
 
+@dataclass(frozen=True, slots=True)
+class MemoryNeed:
+    """GB of weights, gradients and optimizer state; what a step's activations take comes on top.
+
+    Attributes:
+        inference: Weights in bfloat16, or 8 bits each where the type says so.
+        lora: The same, and adapters of rank 8 at the language model's queries, keys and values with AdamW in float32.
+        full: All weights trained: bfloat16 weights and gradients, float32 copies and AdamW's two moments.
+    """
+
+    inference: float
+    lora: float
+    full: float
+
+
+_TRAINED_BYTES = 16
+_LORA_RANK = 8
+
+
+def memory_need(name: str) -> MemoryNeed:
+    """Return what a model type needs of a GPU's memory."""
+    architecture = ARCHITECTURES[name]
+    weights = architecture.num_parameters * (1 if name.endswith("-int8") else 2)
+    text = architecture.language
+    keys = text.hidden_size // text.num_heads * text.num_key_value_heads
+    adapters = text.num_layers * _LORA_RANK * (2 * text.hidden_size + 2 * (text.hidden_size + keys))
+    lora = weights + _TRAINED_BYTES * adapters
+    full = _TRAINED_BYTES * architecture.num_parameters
+    return MemoryNeed(weights / 1e9, lora / 1e9, full / 1e9)
+
+
 _VIT_300M = VisionTower(
     name="InternViT-300M-448px",
     hidden_size=1024,

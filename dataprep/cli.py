@@ -69,6 +69,17 @@ app = typer.Typer(
 )
 
 
+@app.command()
+def models(output: Format = "text") -> None:
+    """List the model types: parameters, template, tiles, abilities, memory needed, and where to get them."""
+    from dataprep.reports.models import models_object, print_models
+
+    if output == "json":
+        _print_json(models_object())
+    else:
+        print_models(_console())
+
+
 def _console(*, stderr: bool = False) -> Console:
     from rich.console import Console
 

@@ -37,7 +37,7 @@ def lint_command(
                 autocompletion=complete_model_type),
     ] = None,
     model: Annotated[
-        Path | None, _option("--model", group=MEANING, help="Folder with tokenizer.json: counts tokens (level 4).")
+        Path | None, _option("--model", group=MEANING, help="Folder with a tokenizer: counts tokens (level 4).")
     ] = None,
     level: Annotated[
         int | None,

@@ -52,9 +52,14 @@ ConvertPaths = Annotated[
 ]
 ForModel = Annotated[
     str | None,
-    typer.Option("--for", "--model-type", help="Model type, such as internvl2-8b.", autocompletion=complete_model_type),
+    typer.Option(
+        "--for",
+        "--model-type",
+        help="Model type, such as internvl2-8b; dataprep models lists them.",
+        autocompletion=complete_model_type,
+    ),
 ]
-ModelDir = Annotated[Path | None, typer.Option("--model", help="Model folder with tokenizer.json.")]
+ModelDir = Annotated[Path | None, typer.Option("--model", help="Folder with the model's tokenizer.")]
 MediaRoot = Annotated[Path | None, typer.Option(help="Folder that media paths start at. Default: the data file's.")]
 MaxLength = Annotated[int, typer.Option(help="Most tokens of a sample, image tokens included.")]
 Truncation = Annotated[

@@ -38,7 +38,7 @@ def remask_command(
 
 def retemplate_command(
     shards: Shards,
-    model: Annotated[Path, typer.Option(help="Model folder with tokenizer.json.")],
+    model: Annotated[Path, typer.Option(help="Folder with the model's tokenizer.")],
     out: Out,
     for_model: ForModel = None,
     max_length: Annotated[int | None, typer.Option(help="Most tokens of a sample. Default: as in the shards.")] = None,

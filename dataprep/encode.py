@@ -89,7 +89,7 @@ def make_encoder(
 
     Args:
         model_type: One of the eleven names.
-        model_dir: Folder with ``tokenizer.json`` and, if tiles differ from the published ones, ``config.json``.
+        model_dir: Folder with the model's tokenizer and, if tiles differ from the published ones, ``config.json``.
         max_num: Most tiles per image; None for the model type's own.
         system: See :class:`EncodeSettings`.
         box_style: See :class:`EncodeSettings`.

@@ -14,7 +14,7 @@ from dataprep.part_tables import PART_SCHEMA, Converted, samples_table
 from dataprep.parts import Chunk, Part, SplitCounts
 from dataprep.planner import Planner, hash_checked
 from dataprep.row_hashes import hash_raw
-from dataprep.rules.base import CheckedRow, Shortening
+from dataprep.rules.base import CheckedRow, Level, Shortening
 from dataprep.rules.duplicates.row_bridges_splits import RowBridgesSplits
 from dataprep.rules.table import RULES
 from dataprep.shards.flat import write_at_once
@@ -69,12 +69,12 @@ class PartBuilder:
         numbers: list[int] = []
         split = row.record.split or split if row.record is not None else split
         if BRIDGE in split and not row.has_errors:
-            row.findings.insert(0, _bridging(row, split))
+            _refuse(row, _bridging(row, split))
         if not row.has_errors:
             try:
                 numbers = self._place_media(row)
             except MediaError as error:
-                row.findings.insert(0, _undecodable(row, error))
+                _refuse(row, _undecodable(row, error))
         codes = tuple(dict.fromkeys([*repairs, *(finding.code for finding in row.findings)]))
         self._count(codes)
         if row.has_errors:
@@ -192,6 +192,11 @@ class PartBuilder:
             return write_at_once(path, MEDIA_SCHEMA, [media_batch(rows)])
         batches = (media_batch(rows[i : i + MEDIA_BATCH_ROWS]) for i in range(0, len(rows), MEDIA_BATCH_ROWS))
         return write_arrow(path, MEDIA_SCHEMA, batches, is_durable=False)  # frames may be many: one batch at a time
+
+
+def _refuse(row: CheckedRow, finding: Finding) -> None:
+    """Put a finding first; like those of other rejected rows, the tokens of this one do not count any more."""
+    row.findings[:] = [finding, *(f for f in row.findings if RULES[f.code].level is not Level.TOKENS)]
 
 
 def _bridging(row: CheckedRow, splits: str) -> Finding:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import re
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
@@ -111,6 +111,16 @@ def _steps_of(pre_tokenizer: dict[str, Any] | None) -> list[dict[str, Any]]:
     return list(pre_tokenizer["pretokenizers"]) if pre_tokenizer["type"] == "Sequence" else [pre_tokenizer]
 
 
+def longest_first(tokens: Iterable[str]) -> list[str]:
+    """Return tokens in the order in which they are looked for at one place of a text."""
+    return sorted(tokens, key=lambda token: (-len(token), token))
+
+
+def cutter_of(expressions: Iterable[str]) -> Callable[[str], list[str]]:
+    """Return a function that cuts a text at what matches one of some expressions, and keeps what matched."""
+    return re.compile(f"({'|'.join(expressions)})").split
+
+
 class WordEncoder:
     """Tokenizes texts word by word, where it can tell the words, and remembers the words."""
 
@@ -150,16 +160,18 @@ class WordEncoder:
 class PieceEncoder:
     """Tokenizes texts stretch by stretch and remembers the stretches."""
 
-    def __init__(self, special: dict[str, int], encode_all: EncodeAll) -> None:
+    def __init__(
+        self, special: dict[str, int], encode_all: EncodeAll, cut: Callable[[str], list[str]] | None = None
+    ) -> None:
         """Take the engine.
 
         Args:
             special: Special tokens and their ids.
             encode_all: Tokenizes what lies between them.
+            cut: Cuts a text at its special tokens; None where they take no white space along.
         """
         self._encode_all = encode_all
-        longest_first = sorted(special, key=lambda token: (-len(token), token))
-        self._cut = re.compile(f"({'|'.join(map(re.escape, longest_first))})").split
+        self._cut = cut or cutter_of(map(re.escape, longest_first(special)))
         self._special = {token: array("i", [number]).tobytes() for token, number in special.items()} | {"": b""}
         self._known = dict(self._special)
 

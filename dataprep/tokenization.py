@@ -1,7 +1,7 @@
 """Tokens: load a model folder's tokenizer and turn rendered parts into ``input_ids`` and ``labels``.
 
-Only ``tokenizer.json`` is read here, through the ``tokenizers`` package, with the added tokens and the BOS rule of
-``tokenizer_config.json``; no model library is imported. Segments are tokenized without special tokens being
+``tokenizer_folders`` reads the files, an engine does the work, and the BOS rule of ``tokenizer_config.json`` is applied
+here; no model library is imported. Segments are tokenized without special tokens being
 added; special tokens spelled in a text become those tokens, as in the reference.
 """
 
@@ -17,20 +17,21 @@ from typing import TYPE_CHECKING, Any, TypeAlias, overload
 from weakref import WeakValueDictionary
 
 from dataprep.errors import ConfigError
-from dataprep.pieces import make_piece_encoder
+from dataprep.model_files import read_json
 from dataprep.templates import CONTENT_TOKENS, CONTROL_TOKENS, IGNORE_INDEX, Part, Slot, Template, Text
 
 if TYPE_CHECKING:
-    # Lint loads this module, but numpy and tokenizers only once there are tokens to count.
+    # Lint loads this module, but numpy and the engines only once there are tokens to count.
     import numpy as np
     from numpy.typing import NDArray
-    from tokenizers import Tokenizer
+
+    from dataprep.engines import Engine
+    from dataprep.tokenizer_folders import TokenizerFolder
 
     IdArray: TypeAlias = NDArray[np.int32]
 
 CONTEXT_TOKEN = "<IMG_CONTEXT>"
 _IMAGE_TOKENS = ("<img>", "</img>", CONTEXT_TOKEN)
-_MEMO_ENTRIES = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,140 +47,125 @@ class TextTokenizer:
 
     Attributes:
         bos_id: Id to put first; None for tokenizers that put none.
+        eos_id: Id that goes last where special tokens are asked for; None for tokenizers that put none.
         context_id: Id of ``<IMG_CONTEXT>``.
         pad_id: Id used for padding.
         fingerprint: Hash over everything that decides about ids.
     """
 
-    def __init__(self, tokenizer: Tokenizer, config: dict[str, Any]) -> None:
-        self._tokenizer = tokenizer
-        self._memo: dict[str, IdArray] = {}
-        description = tokenizer.to_str()
+    def __init__(self, engine: Engine, config: dict[str, Any], description: str | None = None) -> None:
+        """Take the engine.
+
+        Args:
+            engine: Turns texts into ids.
+            config: What ``tokenizer_config.json`` and ``special_tokens_map.json`` say.
+            description: The engine as JSON, where the caller has it at hand.
+        """
+        from dataprep.added_tokens import token_text
+
+        self._engine = engine
         settings = {key: config.get(key) for key in ("bos_token", "add_bos_token", "added_tokens_decoder")}
-        text = description + json.dumps(settings, sort_keys=True)
+        text = (engine.to_json() if description is None else description) + json.dumps(settings, sort_keys=True)
         self.fingerprint = hashlib.sha256(text.encode("utf-8")).hexdigest()
-        self._pieces = make_piece_encoder(tokenizer, description)
         self.context_id = self._require_id(CONTEXT_TOKEN)
-        self.bos_id = _find_bos(tokenizer, config)
-        pad = _token_text(config.get("pad_token")) or _token_text(config.get("eos_token"))
-        pad_id = tokenizer.token_to_id(pad) if pad else None
+        self.bos_id = _find_bos(engine, config)
+        end = token_text(config.get("eos_token"))
+        end_id = engine.token_to_id(end) if end else None
+        self.eos_id = end_id if config.get("add_eos_token") is True else None
+        pad = token_text(config.get("pad_token")) or end
+        pad_id = engine.token_to_id(pad) if pad else None
         self.pad_id: int = 0 if pad_id is None else pad_id
 
     def _require_id(self, token: str) -> int:
-        token_id = self._tokenizer.token_to_id(token)
-        assert isinstance(token_id, int)
+        token_id = self._engine.token_to_id(token)
+        assert token_id is not None
         return token_id
 
     @property
     def vocab_size(self) -> int:
         """One more than the largest id."""
-        return int(max(self._tokenizer.get_vocab(with_added_tokens=True).values())) + 1
+        return self._engine.vocab_size
 
     @property
     def control_tokens(self) -> tuple[str, ...]:
         """The special tokens of this tokenizer that are no ordinary content, longest first."""
-        special = {token.content for token in self._tokenizer.get_added_tokens_decoder().values() if token.special}
-        return tuple(sorted({*CONTROL_TOKENS, *special} - set(CONTENT_TOKENS), key=lambda token: (-len(token), token)))
+        special = {*CONTROL_TOKENS, *self._engine.special} - set(CONTENT_TOKENS)
+        return tuple(sorted(special, key=lambda token: (-len(token), token)))
 
     @property
     def num_tokens(self) -> int:
         """Number of tokens, added ones included."""
-        return int(self._tokenizer.get_vocab_size(with_added_tokens=True))
+        return self._engine.num_tokens
 
     def to_json(self) -> str:
-        """Return everything that decides about ids as JSON, in the form of ``tokenizer.json``."""
-        return str(self._tokenizer.to_str())
+        """Return everything that decides about ids as JSON, in the form of ``tokenizer.json``.
 
-    def encode(self, text: str) -> list[int]:
-        """Return the ids of a text, no special token added."""
-        return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
+        For sentencepiece tokenizers the vocabulary is one hash over ``tokenizer.model``.
+        """
+        return self._engine.to_json()
+
+    def encode(self, text: str, *, add_special_tokens: bool = False) -> list[int]:
+        """Return the ids of a text.
+
+        Args:
+            text: Any text; special tokens that it spells become those tokens.
+            add_special_tokens: Whether to put the ids around it that the tokenizer puts around whole texts.
+        """
+        ids = self._engine.encode(text)
+        if not add_special_tokens:
+            return ids
+        around = [[] if special is None else [special] for special in (self.bos_id, self.eos_id)]
+        return [*around[0], *ids, *around[1]]
 
     def encode_many(self, texts: Sequence[str]) -> list[IdArray]:
         """Return the ids of several texts, int32; what was seen before is not tokenized again."""
-        import numpy as np
-
-        if self._pieces is not None:
-            return self._pieces.encode_many(texts)
-        new = list({text: None for text in texts if text not in self._memo})
-        if len(self._memo) + len(new) > _MEMO_ENTRIES:
-            self._memo.clear()
-            new = list(dict.fromkeys(texts))
-        encode_batch = self._tokenizer.encode_batch_fast  # without offsets into the text: same ids, less work
-        for text, encoding in zip(new, encode_batch(new, add_special_tokens=False), strict=True):
-            self._memo[text] = np.asarray(encoding.ids, dtype=np.int32)
-        return [self._memo[text] for text in texts]
+        return self._engine.encode_many(texts)
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Return the text of some ids, special tokens included."""
-        return str(self._tokenizer.decode(list(ids), skip_special_tokens=False))
+        """Return the text of some ids as the model's original tokenizer writes it, special tokens included.
+
+        The code of sentencepiece tokenizers puts spaces around added tokens, and InternLM2's takes out spaces before
+        punctuation; :meth:`plain_text` does neither.
+        """
+        return self._engine.decode(ids)
+
+    def plain_text(self, ids: Sequence[int]) -> str:
+        """Return the text that has these ids, special tokens included, nothing added and nothing tidied."""
+        return self._engine.plain_text(ids)
 
 
 # Conversion asks for its tokenizer twice, and to make one takes up to a second.
 _in_use: WeakValueDictionary[str, TextTokenizer] = WeakValueDictionary()
 
 
-def _token_text(value: Any) -> str | None:
-    return value.get("content") if isinstance(value, dict) else value
+def _find_bos(engine: Engine, config: dict[str, Any]) -> int | None:
+    from dataprep.added_tokens import token_text
 
-
-def _find_bos(tokenizer: Tokenizer, config: dict[str, Any]) -> int | None:
-    bos = _token_text(config.get("bos_token"))
-    bos_id = tokenizer.token_to_id(bos) if bos else None
+    bos = token_text(config.get("bos_token"))
+    bos_id = engine.token_to_id(bos) if bos else None
     if bos_id is None or config.get("add_bos_token") is False:
         return None
-    if config.get("add_bos_token") is True:
-        return int(bos_id)
-    return int(bos_id) if bos_id in tokenizer.encode("").ids else None
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path} cannot be read ({error}); copy the model folder again") from error
-    if not isinstance(value, dict):
-        raise ConfigError(f"{path} is not a JSON object; copy the model folder again")
-    return value
+    return bos_id if config.get("add_bos_token") is True or engine.has_bos(bos_id) else None
 
 
 def load_tokenizer(folder: Path) -> TextTokenizer:
     """Load the tokenizer of a model folder.
 
     Args:
-        folder: A folder with ``tokenizer.json``.
+        folder: A folder with ``tokenizer.json``, with ``tokenizer.model`` (sentencepiece), or with ``vocab.json`` and
+            ``merges.txt`` (Qwen2), and the small files beside it that list added tokens.
 
     Raises:
         ConfigError: If there is no such tokenizer, or it lacks the image tokens.
     """
-    path = folder / "tokenizer.json"
-    if not folder.is_dir():
-        raise ConfigError(f"no model folder {folder}; give --model the folder that holds tokenizer.json")
-    if not path.is_file():
-        if any(folder.glob("*.model")):
-            raise ConfigError(
-                f"{folder} holds a sentencepiece tokenizer only, which this release cannot load exactly; "
-                "use a folder with tokenizer.json"
-            )
-        raise ConfigError(f"{folder} holds no tokenizer.json; give --model a folder with the model's tokenizer")
-    config = {**_read_json(folder / "special_tokens_map.json"), **_read_json(folder / "tokenizer_config.json")}
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read ({error}); copy the model folder again") from error
-    key = hashlib.sha256(content + repr(config).encode()).hexdigest()
-    known = _in_use.get(key)
+    from dataprep.tokenizer_folders import read_tokenizer_folder
+
+    found = read_tokenizer_folder(folder)
+    known = _in_use.get(found.key)
     if known is not None:
         return known
-    from tokenizers import Tokenizer
-
     try:
-        tokenizer = Tokenizer.from_buffer(content)
-    except Exception as error:
-        raise ConfigError(f"{path} is not a tokenizer ({error}); copy the model folder again") from error
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    try:
-        _in_use[key] = made = _configure(tokenizer, config, folder)
+        _in_use[found.key] = made = _make_tokenizer(found)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ConfigError(
             f"{folder / 'tokenizer_config.json'} is not the configuration of a tokenizer ({error!r}); "
@@ -188,37 +174,22 @@ def load_tokenizer(folder: Path) -> TextTokenizer:
     return made
 
 
-def _configure(tokenizer: Tokenizer, config: dict[str, Any], folder: Path) -> TextTokenizer:
-    _add_configured_tokens(tokenizer, config)
-    missing = [token for token in _IMAGE_TOKENS if tokenizer.token_to_id(token) is None]
+def _make_tokenizer(found: TokenizerFolder) -> TextTokenizer:
+    from dataprep.tokenizer_folders import make_engine
+
+    engine, description = make_engine(found)
+    missing = [token for token in _IMAGE_TOKENS if engine.token_to_id(token) is None]
     if missing:
         raise ConfigError(
-            f"the tokenizer in {folder} lacks {', '.join(missing)}; it is not the one of an InternVL model: "
-            "copy the tokenizer files of the model that you train"
+            f"the tokenizer in {found.folder} lacks {', '.join(missing)}; it is not the one of an InternVL model: "
+            f"{found.why_tokens_lack()}; copy the tokenizer files of the model that you train"
         )
-    return TextTokenizer(tokenizer, config)
-
-
-def _add_configured_tokens(tokenizer: Tokenizer, config: dict[str, Any]) -> None:
-    from tokenizers import AddedToken
-
-    listed = config.get("added_tokens_decoder") or {}
-    for token_id, entry in sorted(listed.items(), key=lambda item: int(item[0])):
-        content = entry["content"]
-        if tokenizer.token_to_id(content) is not None:
-            continue
-        flags = {key: bool(entry.get(key)) for key in ("single_word", "lstrip", "rstrip", "normalized", "special")}
-        tokenizer.add_tokens([AddedToken(content, **flags)])
-        if tokenizer.token_to_id(content) != int(token_id):
-            raise ConfigError(
-                f"tokenizer_config.json gives {content!r} the id {token_id}, tokenizer.json has room at "
-                f"{tokenizer.token_to_id(content)} only; the two files are not of one model"
-            )
+    return TextTokenizer(engine, {**found.defaults, **found.settings}, description)
 
 
 def read_language_model(folder: Path) -> str | None:
     """Return the architecture of a model folder's language model as the catalog names it; None if nothing says it."""
-    config = _read_json(folder / "config.json")
+    config = read_json(folder / "config.json")
     inner = config.get("text_config") or config.get("llm_config")
     if not isinstance(inner, dict):
         return None
@@ -241,7 +212,7 @@ def read_tile_settings(folder: Path, *, default: TileSettings | None) -> TileSet
     Raises:
         ConfigError: If the configuration contradicts itself.
     """
-    config = _read_json(folder / "config.json")
+    config = read_json(folder / "config.json")
     vision = config.get("vision_config")
     vision = vision if isinstance(vision, dict) else {}
     size = _first(config.get("force_image_size") or vision.get("image_size"))

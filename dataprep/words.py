@@ -17,9 +17,9 @@ from typing import Any
 
 _GPT2 = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 _CONTRACTIONS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)"
-_QWEN2 = _CONTRACTIONS + r"|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-_LLAMA3 = _QWEN2.replace(r"|\p{N}|", r"|\p{N}{1,3}|")
-KNOWN = (_GPT2, _QWEN2, _LLAMA3)
+QWEN2 = _CONTRACTIONS + r"|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+_LLAMA3 = QWEN2.replace(r"|\p{N}|", r"|\p{N}{1,3}|")
+KNOWN = (_GPT2, QWEN2, _LLAMA3)
 """Expressions of GPT-2 (and InternLM2's byte-level files), Qwen2 and Llama 3."""
 _UNSTABLE = "-"
 _LAST = 0xFFFF  # beyond are emoji, and letters that are rare: not worth the time to list them

@@ -10,6 +10,7 @@ _HOMES = {
     "build_model": "infer.model",
     "evaluate_shards": "infer.evaluate",
     "generate": "infer.engine",
+    "load": "infer.loading",
     "load_model": "infer.model",
 }
 

@@ -1,4 +1,4 @@
-"""The commands ``dataprep eval`` and ``dataprep infer``: parse, call, print. torch loads when a command runs."""
+"""The commands ``dataprep eval``, ``infer`` and ``export``: parse, call, print. torch loads when a command runs."""
 
 import json
 from enum import StrEnum
@@ -38,7 +38,10 @@ class UseFlashAttn(StrEnum):
         return {"true": True, "false": False}.get(self.value)
 
 
-ModelDir = Annotated[Path, typer.Option("--model", help="Folder of the model and its tokenizer, transformers layout.")]
+ModelDir = Annotated[
+    Path,
+    typer.Option("--model", help="Folder of the model and its tokenizer, in the original or the transformers layout."),
+]
 Adapter = Annotated[Path | None, typer.Option(help="Folder of a trained adapter: the --out of a LoRA run.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 Dtype = Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")]
@@ -114,3 +117,30 @@ def infer_command(
     question = Question(query=query, images=tuple(image or ()), videos=tuple(video or ()), system=system)
     answer = answer_question(question, options)
     typer.echo(json.dumps(answer, ensure_ascii=False) if output_format == OutputFormat.JSON else answer["response"])
+
+
+class Layout(StrEnum):
+    """Layouts of a model folder."""
+
+    NATIVE = "native"
+    ORIGINAL = "original"
+
+
+def export_command(
+    model: Annotated[Path, typer.Argument(help="Folder of the model, in either layout.")],
+    out: Annotated[Path, typer.Option(help="Folder to make.")],
+    layout: Annotated[Layout, typer.Option(help="native opens in transformers, original in engines for InternVL.")],
+    like: Annotated[
+        Path | None, typer.Option(help="Original folder that the model was made from, for its configuration.")
+    ] = None,
+    dtype: Annotated[str | None, typer.Option(help="float32, bfloat16 or float16; by default as it is.")] = None,
+) -> None:
+    """Write a model folder in the other layout, tensor by tensor."""
+    from dataprep.reports.progress import count_stages
+    from infer.export import export_model
+    from infer.model import ModelOptions
+
+    wanted = None if dtype is None else ModelOptions(dtype=dtype).resolve_dtype()
+    with count_stages() as progress:
+        export_model(model, out, layout.value, like=like, dtype=wanted, progress=progress)
+    typer.echo(f"written: {out}")

@@ -121,7 +121,7 @@ def predict(
     lines: dict[int, dict[str, Any]] = {}
     for batch in _progress(batches):
         for sample, answer in _answer(model, shards, batch, reader=reader, settings=settings):
-            text = answer if isinstance(answer, SampleError) else tokenizer.decode(answer)
+            text = answer if isinstance(answer, SampleError) else tokenizer.plain_text(answer)
             lines[sample.row] = prediction_line(sample, text, codec)
     return [lines[int(row)] for row in rows]
 

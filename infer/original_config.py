@@ -7,7 +7,7 @@ from typing import Any
 
 from transformers import InternVLConfig
 
-from dataprep.architectures import Architecture
+from dataprep.architectures import Architecture, LanguageModel
 from infer.errors import ModelError
 
 _LANGUAGE_TYPES = {"internlm2": "llama", "llama": "llama", "phi3": "phi3", "qwen2": "qwen2"}
@@ -134,7 +134,6 @@ def _text_config(llm: Mapping[str, Any], kind: str) -> dict[str, Any]:
 
 
 _SCALING = {"internlm2": {"type": "dynamic", "factor": 2.0}}
-_LONGROPE = {"type": "su", "short_factor": [1.0] * 48, "long_factor": [1.0] * 48}
 
 
 def example_config(architecture: Architecture, language: str) -> dict[str, Any]:
@@ -164,8 +163,13 @@ def example_config(architecture: Architecture, language: str) -> dict[str, Any]:
             "max_position_embeddings": text.max_positions,
             "original_max_position_embeddings": 4096 if language == "phi3" else None,
             "rope_theta": text.rope_theta,
-            "rope_scaling": _LONGROPE if language == "phi3" else _SCALING.get(language),
+            "rope_scaling": _longrope(text) if language == "phi3" else _SCALING.get(language),
             "pad_token_id": 0,
             "eos_token_id": 2,
         },
     }
+
+
+def _longrope(text: LanguageModel) -> dict[str, Any]:
+    factors = [1.0] * (text.hidden_size // text.num_heads // 2)
+    return {"type": "su", "short_factor": factors, "long_factor": factors}

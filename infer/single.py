@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from dataprep.encode import Encoder, make_encoder
+from dataprep.encode import Encoder
 from dataprep.findings import Location
 from dataprep.grounding import BoxCodec
 from dataprep.layouts import Layout, VideoSize, lay_out
@@ -26,6 +26,7 @@ from dataprep.tiling import ImageSize
 from infer.conventions import read_conventions
 from infer.engine import GenerationSettings, Prompt, generate
 from infer.errors import ModelError
+from infer.loading import load_encoder
 from infer.model import ModelOptions, load_model
 
 
@@ -67,7 +68,7 @@ def answer_question(question: Question, options: InferOptions) -> dict[str, Any]
         MediaError: If an image or video cannot be read.
     """
     run = read_conventions(options.adapter or options.model_dir)
-    encoder = _make_encoder(options, run)
+    encoder = load_encoder(options.model_dir, options.model_type, run=run)
     _check_question(question, encoder)
     pictures = [
         open_rgb(_read(path), apply_exif=run.get("exif") == "apply", name=str(path)) for path in question.images
@@ -89,21 +90,9 @@ def answer_question(question: Question, options: InferOptions) -> dict[str, Any]
     prompt = Prompt(encoder.encode([layout])[0].input_ids, _tiles(layout, pictures, frames, encoder))
     model = load_model(options.model_dir, options.model, adapter=options.adapter)
     settings = GenerationSettings(stop_ids=_stop_ids(encoder), max_new_tokens=options.max_new_tokens)
-    response = encoder.tokenizer.decode(generate(model, [prompt], settings)[0])
+    response = encoder.tokenizer.plain_text(generate(model, [prompt], settings)[0])
     codec: BoxCodec = encoder.settings.codec
     return {"query": question.query, "response": response, "boxes": [list(box) for box in codec.parse_boxes(response)]}
-
-
-def _make_encoder(options: InferOptions, run: dict[str, Any]) -> Encoder:
-    model_type = options.model_type or run.get("model_type")
-    if model_type is None:
-        raise ModelError(
-            f"{options.model_dir} does not say which model type it is; give --model-type, such as internvl2-8b"
-        )
-    conventions = {
-        name: run[name] for name in ("max_num", "box_style", "missing_image_tag", "video_frames") if name in run
-    }
-    return make_encoder(model_type, options.model_dir, **conventions)
 
 
 def _check_question(question: Question, encoder: Encoder) -> None:

@@ -41,7 +41,7 @@ def train_command(
     shards: Annotated[
         list[str], typer.Argument(help="Shard directories: folders, or URIs such as s3://bucket/folder.")
     ],
-    model: Annotated[Path, _option("Folder of the model to start from, transformers layout.")],
+    model: Annotated[Path, _option("Folder of the model to start from, in the original or the transformers layout.")],
     out: Annotated[Path, _option("Folder of the run.")],
     resume: Annotated[
         str | None, _option("'auto' goes on from the newest checkpoint in --out, a path from that.")

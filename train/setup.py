@@ -16,6 +16,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
+from dataprep.model_files import tokenizer_names
 from dataprep.shards.reader import Shards
 from infer.contract import CONTRACT_NAME, check_model, contract_record
 from infer.conventions import CONVENTIONS, RUN_CONFIG_NAME
@@ -184,7 +185,7 @@ def _identity(config: TrainConfig, plan: PackPlan, shards: list[Shards]) -> dict
 
 
 def _check_contract(source: Path, shards: list[Shards]) -> None:
-    if (source / "tokenizer.json").is_file():
+    if tokenizer_names(source):
         from dataprep.tokenization import load_tokenizer
 
         check_model(source, load_tokenizer(source), shards[0])

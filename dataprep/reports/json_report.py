@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from textwrap import indent
 from typing import Any
 
 from dataprep import __version__
@@ -16,6 +17,10 @@ REPORT_VERSION = 1
 
 def report_object(report: LintReport) -> dict[str, Any]:
     """Return the report as JSON-ready values."""
+    return _head_object(report) | {"findings": [finding_object(finding) for finding in report.findings]}
+
+
+def _head_object(report: LintReport) -> dict[str, Any]:
     return {
         "version": REPORT_VERSION,
         "tool_version": __version__,
@@ -34,8 +39,11 @@ def report_object(report: LintReport) -> dict[str, Any]:
             "stopped": report.stopped,
         },
         "budget": _budget_object(report),
-        "findings": [finding_object(finding) for finding in report.findings],
     }
+
+
+def _pretty(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2)
 
 
 def finding_object(finding: Finding) -> dict[str, Any]:
@@ -73,11 +81,21 @@ class JsonReporter:
 
     def finish(self, report: LintReport) -> None:
         """Write the document."""
-        value = report_object(report)
+        value = _head_object(report)
         left_out = value["summary"]["left_out"]
         if left_out:
             self._context.say(f"{left_out:,} findings are counted, but not in the document; use --format jsonl")
-        self._context.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+        head = _pretty(value | {"findings": []})
+        if not report.findings:
+            self._context.write(f"{head}\n")
+            return
+        # One finding at a time: all of them as values and as one text take ten times what they take as findings.
+        self._context.write(head.removesuffix("]\n}"))
+        separator = "\n"
+        for finding in report.findings:
+            self._context.write(separator + indent(_pretty(finding_object(finding)), " " * 4))
+            separator = ",\n"
+        self._context.write("\n  ]\n}\n")
 
 
 class JsonLinesReporter:

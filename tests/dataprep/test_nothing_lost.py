@@ -6,10 +6,12 @@ import hashlib
 import json
 import multiprocessing
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -130,11 +132,18 @@ def test_a_worker_killed_by_the_kernel(varied: Path, reference: dict[str, bytes]
             os.kill(multiprocessing.active_children()[0].pid or 0, signal.SIGKILL)
 
     source, out = str(varied / "rows.jsonl"), tmp_path / "out"
-    with pytest.raises(DataprepError, match=r"a worker process died .*a conversion continues where it stopped"):
-        convert([source], out, make_options(**SKIP, jobs=2), progress=kill)
-    assert not (out / "manifest.json").exists()
-    assert not verify(out).ok
-    convert([source], out, make_options(**SKIP))
+    # Late in the run the other worker may have done all that is left: then nothing is missing.
+    with nullcontext() if moment > 1 else pytest.raises(DataprepError):
+        try:
+            convert([source], out, make_options(**SKIP, jobs=2), progress=kill)
+        except DataprepError as error:
+            assert re.search(r"a worker process died .*a conversion continues where it stopped", str(error))
+            assert not (out / "manifest.json").exists()
+            assert not verify(out).ok
+            convert([source], out, make_options(**SKIP))
+            if moment == 1:
+                raise
+    assert calls >= moment
     assert read_files(out) == reference
 
 
