@@ -20,6 +20,7 @@ from dataprep.sources import RawRow, SourceStart, finish_line, open_rows, read_a
 LINES_BYTES = 128 << 10
 """Bytes of lines in a block, to the end of the line: few enough to stay in a core's cache while they are scanned."""
 SLICE_BYTES = 4 << 20
+_FIRST_SLICE_BYTES = 64 << 10  # whoever waits for the first findings shall not wait for thousands of rows
 """Bytes of lines that are one task: enough that handing it over costs nothing beside it."""
 _PIECE_BYTES = 16 << 10
 CHUNK_ROWS = 512
@@ -119,8 +120,10 @@ def read_slices(path: str, *, is_numbered: bool = True) -> Iterator[Slice | Bloc
             return
         location, has_bom, descriptor = start.location, start.has_bom, start.stream.fileno()
         offset = start.stream.tell() - len(start.line)
-        while (end := _find_line_end(descriptor, offset + SLICE_BYTES)) > offset:
+        size = min(_FIRST_SLICE_BYTES, SLICE_BYTES)
+        while (end := _find_line_end(descriptor, offset + size)) > offset:
             yield Slice(location, offset, end - offset, has_bom, is_numbered)
+            size = min(2 * size, SLICE_BYTES)
             line = location.line + _count_lines(descriptor, offset, end) if is_numbered else 1
             location, offset, has_bom = Location(path, line), end, False
 

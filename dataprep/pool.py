@@ -32,6 +32,7 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 _TASKS_AHEAD = 3
+_LONGEST_END_S = 5.0
 # With pools of threads, locks or connections of their own, whether they run already or not.
 _UNSAFE = frozenset({"av", "cv2", "decord", "grpc", "polars", "pyarrow", "sqlite3", "tokenizers", "torch"})
 _state: list[Any] = []
@@ -74,11 +75,13 @@ class Pool:
     """Runs functions over tasks; all of them are given one state, which each process makes once."""
 
     def __init__(self, build: Callable[[], Any], jobs: int, executor: ProcessPoolExecutor | None, seed: str) -> None:
+        self._others = set(multiprocessing.active_children())
         self._build = build
         self._jobs = jobs
         self._executor = executor
         self._seed = seed
         self._own: list[Any] = []
+        self._is_started = False
 
     def run_ordered(self, work: Callable[[Any, Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
         """Yield ``work(state, task)`` for each task, in order; see :func:`run_ordered`."""
@@ -91,8 +94,7 @@ class Pool:
         waiting: deque[Future[Result]] = deque()
         try:
             for task in tasks:
-                with _deaf_to_interrupts(), _one_hash_seed(self._seed):
-                    waiting.append(self._executor.submit(_call, work, task))
+                waiting.append(self._submit(self._executor, work, task))
                 if len(waiting) >= _TASKS_AHEAD * self._jobs:
                     yield waiting.popleft().result()
             while waiting:
@@ -105,6 +107,23 @@ class Pool:
         finally:
             for future in waiting:
                 future.cancel()
+
+    def _submit(self, executor: ProcessPoolExecutor, work: Callable[[Any, Task], Result], task: Task) -> Future[Result]:
+        try:
+            with _deaf_to_interrupts(), _one_hash_seed(self._seed):
+                # All processes at once: one that is started while the pool sees another one die breaks its queues.
+                for _ in range(0 if self._is_started else self._jobs):
+                    executor.submit(_do_nothing)
+                self._is_started = True
+                return executor.submit(_call, work, task)
+        except (OSError, ValueError) as error:  # a process died while they were started
+            raise BrokenProcessPool from error
+
+    def kill_workers(self) -> None:
+        """Kill the processes of this pool that are still there."""
+        for process in multiprocessing.active_children():
+            if process not in self._others:
+                process.kill()
 
 
 @contextmanager
@@ -125,13 +144,22 @@ def open_pool(*, build: Callable[[], Any], jobs: int, may_fork: bool = False) ->
     context = multiprocessing.get_context("fork" if forks else "spawn")
     told, teller = context.Pipe(duplex=False)
     initial = (build, told, teller if forks else None)  # a forked process gets all that this one holds
-    with told, ProcessPoolExecutor(jobs, mp_context=context, initializer=_build_state, initargs=initial) as executor:
+    with told:
+        executor = ProcessPoolExecutor(jobs, mp_context=context, initializer=_build_state, initargs=initial)
+        pool = Pool(build, jobs, executor, seed)
         try:
             if forks:
                 _fork_all(executor)
-            yield Pool(build, jobs, executor, seed)
+            yield pool
         finally:
             teller.close()  # work that nobody waits for is dropped: it may take a minute
+            # A worker that was killed while it waited for work leaves the queue locked, and the others never hear that
+            # this is the end.
+            watchdog = threading.Timer(_LONGEST_END_S, pool.kill_workers)
+            watchdog.daemon = True
+            watchdog.start()
+            executor.shutdown()
+            watchdog.cancel()
 
 
 def can_fork() -> bool:
@@ -204,6 +232,10 @@ def _build_state(build: Callable[[], Any], told: Connection, teller: Connection 
     threading.Thread(target=_listen, args=(told,), daemon=True).start()
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # one thread a worker: more only get in each other's way
     _state[:] = [build()]
+
+
+def _do_nothing() -> None:
+    """Be a task that is there to start a process."""
 
 
 def _call(work: Callable[[Any, Task], Result], task: Task) -> Result:
