@@ -28,6 +28,7 @@ TEMPORARY_SUFFIX = ".tmp"
 _BUFFER_BYTES = 8 << 20  # every request takes some 20 ms
 # A Path has lost one of the slashes.
 _URI = re.compile(rf"({'|'.join(SCHEMES)}):/+(.*)", re.DOTALL)
+_MOST_RETRIES_S = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +195,15 @@ def _connect(uri: str) -> tuple[Any, str]:
     """Return the store behind a URI and the path in it; one connection per process."""
     from pyarrow.fs import FileSystem
 
-    store, path = FileSystem.from_uri(uri)
+    store, path = FileSystem.from_uri(_with_patience(uri))
     return store, path
+
+
+def _with_patience(uri: str) -> str:
+    """Return a URI of Google's store with a limit of its retries, which go on for a quarter of an hour without one."""
+    if not uri.startswith(("gs://", "gcs://")) or "retry_limit_seconds=" in uri:
+        return uri
+    return f"{uri}{'&' if '?' in uri else '?'}retry_limit_seconds={_MOST_RETRIES_S}"
 
 
 class _RemoteFile(io.RawIOBase):
