@@ -149,7 +149,7 @@ def test_undecodable_frames_are_a_finding(tmp_path: Path, monkeypatch: pytest.Mo
     rows = [{"query": "<video>What?", "response": "A dot.", "videos": ["v30.mp4"]}, text_row(1)]
     source = write_rows(tmp_path / "rows.jsonl", rows)
     options = make_options(media_root=GOLDENS / "videos", on_bad="skip", max_bad_ratio=0.5)
-    assert convert([source], tmp_path / "out", options).ledger.by_code == {"L604": 1, "V352": 1}
+    assert convert([source], tmp_path / "out", options).ledger.by_code == {"V352": 1}
     (entry,) = read_rejects(tmp_path / "out")
     assert "frame 3 cannot be decoded" in entry["findings"][0]["message"]
     assert verify(tmp_path / "out").ok
@@ -238,7 +238,7 @@ def test_a_row_that_bridges_splits_is_rejected(tmp_path: Path) -> None:
     options = make_options(split="val=0.4", on_bad="skip", max_length=100_000)
     convert([source], tmp_path / "out", options)
     *_, last = read_ledger(tmp_path / "out")
-    assert (last["outcome"], last["codes"]) == ("rejected", ["D507", "L604"])
+    assert (last["outcome"], last["codes"]) == ("rejected", ["D507"])
     (reject,) = read_rejects(tmp_path / "out")
     assert reject["findings"][0]["message"].startswith("its media are in the splits train and val")
     assert verify(tmp_path / "out").ok
