@@ -252,13 +252,13 @@ def main() -> None:
     """Do one job and print its figures as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("job", choices=("has", "write", "read", "lengths"))
-    parser.add_argument("library", choices=LIBRARIES)
+    parser.add_argument("reader", choices=LIBRARIES)
     parser.add_argument("--shards", type=Path)
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--random", type=int, default=5000)
     parser.add_argument("--rows", type=int, default=0)
     options = parser.parse_args()
-    module, used = LIBRARIES[options.library]
+    module, used = LIBRARIES[options.reader]
     figures: dict[str, Any] = {}
     if options.job == "has":
         figures = {"version": str(getattr(importlib.import_module(module), "__version__", "unknown"))}
@@ -266,7 +266,7 @@ def main() -> None:
         options.folder.mkdir(parents=True)
         used.write(shard_rows(options.shards), options.folder)
     elif options.job == "read":
-        figures = read_all(options.library, options.folder, options.rows, options.random)
+        figures = read_all(options.reader, options.folder, options.rows, options.random)
     else:
         figures = open_lengths(options.folder)
     figures["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

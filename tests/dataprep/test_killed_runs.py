@@ -108,7 +108,7 @@ def test_runs_killed_at_random_moments_continue_to_the_same_bytes(
     moments = np.random.default_rng(jobs).uniform(0, 1, MOMENTS).tolist()
     out = tmp_path / "out"
     num_killed = kill_and_continue(source, out, reference, jobs=jobs, moments=moments, duration=min(durations))
-    assert num_killed > MOMENTS // 4  # the rest came too late, on a machine that had become faster
+    assert num_killed > MOMENTS // 2
 
 
 def test_a_run_killed_while_it_cleans_up_is_finished_by_the_next(
